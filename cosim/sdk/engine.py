@@ -1,0 +1,88 @@
+"""The engine protocol: one simulator with one model, moved forward window by window."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from cosim.sdk.payload import Payload
+from cosim.sdk.port import Port
+from cosim.sdk.time import Window
+
+
+class Params(BaseModel):
+    """Typed parameters: the fields are the YAML keys, with units, defaults, ranges and help. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an engine is told when it is built.
+
+    Attributes
+    ----------
+    seed
+        Of this engine: drawn from the scenario's seed and the engine's name.
+    inputs
+        The connected input ports as they will arrive: ``dt_ns`` is the step of the rows.
+    delays_ns
+        For each connected input, (channels,) int64: the whole delay of the link that feeds the channel, -1 where none does.
+    comm
+        This engine's MPI ranks (an mpi4py communicator), or None.
+    folder
+        The scenario's, where relative paths start.
+    """
+
+    name: str
+    window_ns: int
+    seed: int
+    inputs: Mapping[str, Port] = field(default_factory=dict)
+    delays_ns: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    comm: Any = None
+    folder: Path = Path()
+    log: logging.Logger = logging.getLogger("cosim.engine")
+
+
+class Engine(Protocol):
+    """One simulator with one model.
+
+    The runtime promises: windows in order, gapless, of one length; each connected input covers exactly the window, already
+    delayed, translated, merged and sorted; an unconnected input is absent. The engine promises: it stops exactly at
+    ``window.stop_ns``; one payload per output port for this window, in arrays that it will not write again; one long window
+    equals many short ones, bit for bit; same params, seed and inputs, same output.
+
+    ``determinism`` (optional class attribute) says what holds when a run is repeated: ``bitwise`` (the default),
+    ``layout`` (only with the same number of ranks and threads), ``none``.
+    """
+
+    Params: ClassVar[type[Params]]
+
+    @classmethod
+    def ports(cls, params: Any) -> Sequence[Port]:
+        """From the parameters alone; no simulator is imported."""
+        ...
+
+    def __init__(self, params: Any, setup: Setup) -> None:
+        """Import the simulator, build the model, stand at time 0."""
+        ...
+
+    def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """Optional: an engine that can save where it stands and return there. Needed for checkpoints and iterate groups."""
+
+    def save(self) -> dict[str, NDArray[Any]]: ...
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None: ...

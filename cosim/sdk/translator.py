@@ -1,0 +1,30 @@
+"""The translator protocol: what turns one payload into another, on a link."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.sdk.engine import Params
+from cosim.sdk.payload import Payload
+from cosim.sdk.port import Port
+
+
+class Translator(Protocol):
+    """Turns the frames of a link, one after the other, into frames of another kind, unit, grid or space.
+
+    ``source`` is what arrives, restricted to the channels that the link selects; ``target`` what the link's end takes,
+    likewise. All that lasts from frame to frame stands in ``state``; the runtime saves it. ``rng`` is counter-based, made
+    afresh from (scenario seed, link name, place in the chain, frame start), so it holds no state.
+    """
+
+    Params: ClassVar[type[Params]]
+    place: ClassVar[Literal["source", "target"]]
+    port: Port
+    state: dict[str, NDArray[np.generic]]
+
+    def __init__(self, source: Port, target: Port, params: Params) -> None: ...
+
+    def translate(self, payload: Payload, rng: np.random.Generator) -> Payload: ...

@@ -1,0 +1,156 @@
+"""Quantities with units: ``"10 ms"`` becomes the number that a typed parameter declares its unit for.
+
+Times become whole nanoseconds, exactly. Everything else goes through pint, which is imported when first needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from cosim.sdk.errors import CosimError
+from cosim.sdk.time import format_ns
+
+TIME_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+_QUANTITY = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*$")
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:
+    import pint  # some 0.3 s, so only where a unit really has to be looked up
+
+    registry = pint.UnitRegistry(cache_folder=":auto:")
+    registry.define("spike = 1")
+    registry.define("spikes = 1")
+    return registry
+
+
+@lru_cache(maxsize=1024)
+def factor(source: str, target: str) -> float:
+    """What a value in ``source`` is multiplied by to be in ``target``; a CosimError when their dimensions differ."""
+    if source == target:
+        return 1.0
+    if source in TIME_UNITS and target in TIME_UNITS:
+        return TIME_UNITS[source] / TIME_UNITS[target]
+    registry = _registry()
+    try:
+        return float(registry.Quantity(1.0, source or "1").to(target).magnitude)
+    except Exception as error:  # pint raises many kinds: unknown name, bad syntax, other dimension, offset unit
+        raise CosimError(f"{source or 'a bare number'} cannot be converted to {target}", why=str(error).splitlines()[0]) from None
+
+
+def parse(text: str, unit: str) -> float:
+    """``"0.01 s"`` in ``unit``: ``parse("0.01 s", "ms") == 10.0``."""
+    match = _QUANTITY.match(text)
+    if match is None:
+        raise CosimError(f"{text!r} is not a quantity", mend=f"write a number and a unit, such as '1 {unit}'")
+    number, given = match.groups()
+    if not given and unit != "1":
+        raise CosimError(f"{text!r} has no unit", mend=f"write '{text.strip()} {unit}' if that is what you mean")
+    return float(number) * factor(given or "1", unit)
+
+
+def parse_ns(text: str) -> int:
+    """``"2.5 ms"`` as whole nanoseconds, exactly; a CosimError with the two nearest values when it is not whole."""
+    match = _QUANTITY.match(text)
+    if match is None or match.group(2) not in TIME_UNITS:
+        raise CosimError(f"{text!r} is not a time", mend=f"write a number and one of {', '.join(u for u in TIME_UNITS if u.isascii())}, such as '2.5 ms'")
+    exact = Decimal(match.group(1)) * TIME_UNITS[match.group(2)]
+    if exact != exact.to_integral_value():
+        low = int(exact // 1)
+        raise CosimError(f"{text!r} is not a whole number of nanoseconds", mend=f"nearest: {format_ns(low)}, {format_ns(low + 1)}")
+    return int(exact)
+
+
+class Unit:
+    """Annotation of a parameter: ``tau: Annotated[float, Unit("ms")] = 10.0``.
+
+    In a file the value is a string with a unit of the same dimension, or a bare number where the unit is ``"1"``. Python
+    callers may also pass numbers, taken to be in the declared unit. Lists and mappings are converted item by item.
+    """
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_before_validator_function(self._convert, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        inner = handler(schema)
+        if self.unit == "1":
+            return inner
+        return {"anyOf": [{"type": "string", "pattern": r"^\s*[-+0-9.]"}, {k: v for k, v in inner.items() if k in ("type", "items")}], "unit": self.unit}
+
+    def _convert(self, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self._convert(item, info) for item in value]
+        if isinstance(value, dict):
+            return {key: self._convert(item, info) for key, item in value.items()}
+        if isinstance(value, str):
+            return _told(lambda: parse(value, self.unit))
+        if self.unit != "1" and isinstance(value, (int, float)) and from_file(info):
+            raise _fault(CosimError(f"{value} has no unit", mend=f"write '{value} {self.unit}' if that is what you mean"))
+        return value
+
+
+class _Duration:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_before_validator_function(self._convert, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^\s*\+?[0-9.]+([eE][-+]?\d+)?\s*(ns|us|µs|ms|s|min|h)\s*$", "examples": ["2.5 ms"]}
+
+    def _convert(self, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            return _told(lambda: parse_ns(value))
+        if isinstance(value, (int, float)) and from_file(info):
+            raise _fault(CosimError(f"{value} has no unit", mend=f"write '{value} ms' or '{value} s'"))
+        return value
+
+
+Duration = Annotated[int, _Duration()]
+"""A time: ``"2.5 ms"`` in a file, whole nanoseconds in Python."""
+
+
+class _InputFile:
+    """A path in a file is relative to the scenario's folder; it must exist when the scenario is checked."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._resolve, handler(source))
+
+    def _resolve(self, path: Path, info: ValidationInfo) -> Path:
+        folder = Path((info.context or {}).get("folder", "."))
+        found = (folder / path.expanduser()).resolve()
+        if not found.exists():
+            raise _fault(CosimError(f"file {str(path)!r} does not exist", why=f"looked for {found}", mend="paths start at the scenario's folder"))
+        return found
+
+
+InputFile = Annotated[Path, _InputFile()]
+"""A file that a parameter names; resolved against the scenario's folder."""
+
+
+def from_file(info: ValidationInfo) -> bool:
+    """Whether a value comes from a scenario file, where units are obligatory."""
+    return bool(info.context and info.context.get("from_file"))
+
+
+def _told(convert: Callable[[], Any]) -> Any:
+    try:
+        return convert()
+    except CosimError as error:
+        raise _fault(error) from None
+
+
+def _fault(error: CosimError) -> PydanticCustomError:
+    """A CosimError in the form in which pydantic collects it beside the others."""
+    context = {"what": error.what, "why": error.why, "mend": error.mend}
+    return PydanticCustomError("cosim", "{what}", context)
+
