@@ -38,7 +38,7 @@ def find(kind: Kind, use: str, folder: Path) -> Any:
             raise CosimError(f"there is no {kind} {use!r}", mend=did_you_mean(use, list(known)))
         module, _, name = known[use].value.partition(":")
     if module.endswith(".py"):
-        loaded = _load_file((folder / module).resolve(), use)
+        loaded = load_file((folder / module).resolve(), use)
     else:
         loaded = _guard(use, lambda: importlib.import_module(module))
     if not hasattr(loaded, name):
@@ -49,7 +49,8 @@ def find(kind: Kind, use: str, folder: Path) -> Any:
     return found
 
 
-def _load_file(path: Path, use: str) -> Any:
+def load_file(path: Path, use: str) -> Any:
+    """A Python file as a module of its own; loaded once."""
     if not path.is_file():
         raise CosimError(f"file {path.name!r} does not exist", why=f"looked for {path}", mend="'./' is the scenario's folder")
     name = f"cosim_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

@@ -17,10 +17,13 @@ from cosim.sdk.port import Port
 from cosim.sdk.time import Window
 
 
+NOT_FED, HELD = -1, -2
+
+
 class Params(BaseModel):
     """Typed parameters: the fields are the YAML keys, with units, defaults, ranges and help. Unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Setup:
     inputs
         The connected input ports as they will arrive: ``dt_ns`` is the step of the rows.
     delays_ns
-        For each connected input, (channels,) int64: the whole delay of the link that feeds the channel, -1 where none does.
+        For each connected input, (channels,) int64: the whole delay of the link that feeds the channel; NOT_FED (-1) where none
+        does (the channel then reads 0), HELD (-2) where the link holds, so that its delay varies.
     comm
         This engine's MPI ranks (an mpi4py communicator), or None.
     folder

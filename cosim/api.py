@@ -1,0 +1,128 @@
+"""All that the command line does, from Python: ``cosim.run``, ``cosim.check``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosim.results import Run
+from cosim.scenario.plan import Plan, make_plan
+from cosim.scenario.schema import Scenario, did_you_mean
+from cosim.sdk import CosimError, ScenarioError
+
+
+def installed_scenarios() -> dict[str, Path]:
+    """The scenarios that come with cosim, by name."""
+    spec = importlib.util.find_spec("scenarios")
+    roots = list(spec.submodule_search_locations or []) if spec else []
+    return {f.parent.name: f for root in roots for f in sorted(Path(root).glob("*/scenario.yaml"))}
+
+
+def find_scenario(name: str | Path) -> Path:
+    """The file of a scenario: a file, a folder with scenario.yaml, or the name of an installed scenario."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    if (path / "scenario.yaml").is_file():
+        return path / "scenario.yaml"
+    known = installed_scenarios()
+    if (plain := str(name).replace("-", "_")) in known:
+        return known[plain]
+    if path.suffix in (".yaml", ".yml") or "/" in str(name):
+        raise CosimError(f"there is no scenario {str(name)!r}", why="no such file, and no folder with a scenario.yaml")
+    raise CosimError(f"there is no scenario {str(name)!r}", mend=did_you_mean(plain, list(known)))
+
+
+def load(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence[str] | Mapping[str, Any] = ()) -> Scenario:
+    """A scenario from a file, a folder, an installed name, or Python values.
+
+    ``settings`` are ``"engines.brain.params.G=2.1"`` strings, or a mapping of such keys to values.
+    """
+    lines = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in settings.items()] if isinstance(settings, Mapping) else list(settings)
+    if isinstance(scenario, Scenario):
+        return scenario
+    if isinstance(scenario, Mapping):
+        from cosim.scenario.reader import Document, set_values
+
+        document = Document(data=json.loads(json.dumps(scenario)), folder=Path.cwd())
+        set_values(document, lines)
+        return Scenario.from_document(document, None)
+    return Scenario.load(find_scenario(scenario), lines)
+
+
+def run(
+    scenario: Path | str | Mapping[str, Any] | Scenario,
+    *,
+    settings: Sequence[str] | Mapping[str, Any] = (),
+    out: Path | str | None = None,
+    transport: str | None = None,
+    processes: int | None = None,
+    listener: Any = None,
+) -> Run | None:
+    """Run a scenario to its end.
+
+    Parameters
+    ----------
+    settings
+        Overrides, as ``--set`` takes them.
+    out
+        The folder of the run; ``runs/<name>/<date-time>`` unless given.
+    transport
+        ``inline``, ``zeromq``, ``zeromq-tcp``, ``mpi`` or ``auto``; the scenario's choice unless given.
+
+    Returns
+    -------
+    Run
+        Its results; None on MPI ranks other than 0.
+
+    Raises
+    ------
+    ScenarioError
+        The scenario is wrong; nothing has been started.
+    RunFailed
+        An engine failed; what was recorded is readable.
+    """
+    from cosim.runtime.launcher import run_plan
+
+    plan = make_plan(load(scenario, settings))
+    folder = run_plan(plan, out=Path(out) if out else None, transport=transport, processes=processes, listener=listener)
+    return Run(folder) if folder else None
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What ``check`` found: the plan where there is one, else the faults."""
+
+    plan: Plan | None
+    faults: tuple[CosimError, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``cosim check --json`` prints it."""
+        from cosim.scenario.forecast import forecast
+
+        dead = [fault for fault in self.faults if getattr(fault, "deadlock", None)]
+        loop = {"loop": dead[0].deadlock.lines(), "mend": dead[0].mend} if dead else None  # type: ignore[attr-defined]
+        return {
+            "ok": self.ok,
+            "errors": [fault.as_dict() for fault in self.faults],
+            "deadlock": loop,
+            "forecast": forecast(self.plan).as_dict() if self.plan else None,
+        }
+
+
+def check(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence[str] | Mapping[str, Any] = ()) -> CheckReport:
+    """Validate, match and prove a scenario without building an engine; faults are returned, not raised."""
+    try:
+        return CheckReport(make_plan(load(scenario, settings)), ())
+    except ScenarioError as error:
+        return CheckReport(None, error.faults)
+    except CosimError as error:
+        return CheckReport(None, (error,))

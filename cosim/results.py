@@ -1,0 +1,181 @@
+"""Reading a finished or running run: spikes and samples as NumPy, xarray or Neo; links and their hashes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.sdk import CosimError
+from cosim.sdk.time import NS_PER_MS
+
+
+@dataclass(frozen=True)
+class SpikeTrain:
+    """Spikes of one stream: ``times_ms`` (n,), ``channels`` (n,); ``labels`` and ``groups`` say what channels are."""
+
+    name: str
+    times_ms: NDArray[np.float64]
+    channels: NDArray[np.int64]
+    labels: tuple[str, ...]
+    groups: dict[str, NDArray[np.int64]]
+    stop_ms: float
+
+    def of(self, group: str) -> SpikeTrain:
+        """The spikes of one group of channels."""
+        kept = np.isin(self.channels, self.groups[group])
+        return SpikeTrain(self.name, self.times_ms[kept], self.channels[kept], self.labels, self.groups, self.stop_ms)
+
+    def to_neo(self) -> Any:
+        """A list of neo.SpikeTrain, one a channel, as Elephant takes them."""
+        import neo
+
+        return [neo.SpikeTrain(self.times_ms[self.channels == c], units="ms", t_start=0, t_stop=self.stop_ms, name=label) for c, label in enumerate(self.labels)]
+
+
+@dataclass(frozen=True)
+class SampledSignal:
+    """Samples of one stream: ``values`` (steps, channels) at ``times_ms`` (steps,)."""
+
+    name: str
+    times_ms: NDArray[np.float64]
+    values: NDArray[np.float64]
+    labels: tuple[str, ...]
+    unit: str
+    quantity: str
+    of: str
+    positions_um: NDArray[np.float64] | None
+
+    def channel(self, label: str) -> NDArray[np.float64]:
+        """The course of one channel."""
+        if label not in self.labels:
+            raise CosimError(f"{self.name} has no channel {label!r}", why=f"there are {', '.join(self.labels[:6])} …")
+        return self.values[:, self.labels.index(label)]
+
+    def to_xarray(self) -> Any:
+        """An xarray.DataArray with the dimensions time (ms) and channel."""
+        import xarray
+
+        attributes = {"unit": self.unit, "quantity": self.quantity, "of": self.of}
+        return xarray.DataArray(self.values, coords={"time": self.times_ms, "channel": list(self.labels)}, dims=("time", "channel"), name=self.name, attrs=attributes)
+
+    def to_neo(self) -> Any:
+        """A neo.AnalogSignal."""
+        import neo
+        import quantities
+
+        unit = self.unit if self.unit != "1" else "dimensionless"
+        dt = (self.times_ms[1] - self.times_ms[0]) if len(self.times_ms) > 1 else 1.0
+        return neo.AnalogSignal(self.values, units=unit, sampling_period=dt * quantities.ms, t_start=self.times_ms[0] * quantities.ms, name=self.name)
+
+
+@dataclass(frozen=True)
+class LinkRecord:
+    """What is known of a link's stream: its hash, and the running hash after each frame."""
+
+    name: str
+    sha256: str
+    frames: int
+    bytes: int
+    delay_ms: float
+    interval_ms: float
+    first_frame: int
+    source: str
+    target: str
+    digests: NDArray[np.uint64]
+
+
+class Run:
+    """One run's results. Opens the file anew for every reading, so that a run may be looked at while it goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder, self.file = path, path / "run.h5"
+
+    def _open(self) -> Any:
+        import h5py
+
+        try:
+            return h5py.File(self.file, "r", libver="latest", swmr=True, locking=False)
+        except OSError as error:
+            raise CosimError(f"{self.file} cannot be read", why=str(error)) from None
+
+    def streams(self) -> dict[str, str]:
+        """Names of what was recorded, and whether they are spikes or samples."""
+        with self._open() as file:
+            found = {name: kind for kind in ("spikes", "samples") if kind in file for name in file[kind]}
+            found.update({name: "samples" if "values" in link else "spikes" for name, link in file["links"].items() if "values" in link or "timestamps" in link})
+            return found
+
+    def _group(self, file: Any, name: str, kind: str) -> Any:
+        for path in (f"{kind}/{name}", f"links/{name}"):
+            if path in file and ("values" if kind == "samples" else "timestamps") in file[path]:
+                return file[path]
+        raise CosimError(f"the run has no {kind} {name!r}", where=str(self.file), why=f"recorded: {', '.join(self.streams()) or 'nothing'}", mend="record: {streams: [engine.port]} in the scenario")
+
+    def spikes(self, name: str) -> SpikeTrain:
+        """The spikes of ``engine.port``, or of a link that was recorded."""
+        with self._open() as file:
+            group = self._group(file, name, "spikes")
+            count = len(group["node_ids"])  # written last: what stands there has its time
+            groups = {n: g[:] for n, g in group["groups"].items()} if "groups" in group else {}
+            stop = file["provenance"].attrs["stop_ns"] / NS_PER_MS
+            return SpikeTrain(name, group["timestamps"][:count], group["node_ids"][:].astype(np.int64), _labels(group), groups, float(stop))
+
+    def samples(self, name: str) -> SampledSignal:
+        """The samples of ``engine.port``, or of a link that was recorded."""
+        with self._open() as file:
+            group = self._group(file, name, "samples")
+            values, attrs = group["values"][:], dict(group.attrs)
+            times = (attrs["t0_ns"] + attrs["dt_ns"] * np.arange(1, len(values) + 1)) / NS_PER_MS
+            positions = group["positions"][:] if "positions" in group else None
+            return SampledSignal(name, times, values, _labels(group), attrs["unit"], attrs["quantity"], attrs["of"], positions)
+
+    def links(self) -> dict[str, LinkRecord]:
+        """Every link, recorded or not."""
+        with self._open() as file:
+            return {
+                name: LinkRecord(
+                    name, str(g.attrs.get("sha256", "")), int(g.attrs.get("frames", len(g["digests"]))), int(g.attrs.get("bytes", 0)),
+                    g.attrs["delay_ns"] / NS_PER_MS, g.attrs["interval_ns"] / NS_PER_MS, int(g.attrs["first_frame"]), g.attrs["from"], g.attrs["to"], g["digests"][:],
+                )  # fmt: skip
+                for name, g in file["links"].items()
+            }
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of every link's stream: two runs are compared by comparing these."""
+        return {name: link.sha256 for name, link in self.links().items()}
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How the run was made, and how it ended."""
+        with self._open() as file:
+            return {key: value.item() if hasattr(value, "item") else value for key, value in file["provenance"].attrs.items()}
+
+    @property
+    def overview(self) -> dict[str, Any]:
+        """Wall time, compute time by engine, waiting by link, as the trace keeps them."""
+        path = self.folder / "trace.json"
+        return dict(json.loads(path.read_text())["overview"]) if path.exists() else {}
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+
+def open_run(path: Path | str) -> Run:
+    """A run's results, from its folder or its run.h5."""
+    path = Path(path)
+    folder = path.parent if path.name == "run.h5" else path
+    if not (folder / "run.h5").exists():
+        raise CosimError(f"{path} is not a run", why="it has no run.h5", mend="name a folder under runs/")
+    return Run(folder)
+
+
+def _labels(group: Any) -> tuple[str, ...]:
+    if "labels" in group:
+        return tuple(label.decode() if isinstance(label, bytes) else label for label in group["labels"][:])
+    return tuple(map(str, range(int(group.attrs["channels"]))))

@@ -1,0 +1,360 @@
+"""Starts a plan under a transport, watches it, stops it in order, and says how it ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from cosim.runtime.coordinator import Coordinator, Listener
+from cosim.runtime.placement import pack
+from cosim.runtime.process import ReportingHandler
+from cosim.runtime.transports import mpi as mpi_transport
+from cosim.runtime.transports.inline import Inline
+from cosim.runtime.transports.zeromq import Hub
+from cosim.runtime.worker import Worker, build_engine, describe_failure
+from cosim.scenario.plan import Plan
+from cosim.sdk import CosimError
+
+STOP_S, KILL_S = 3.0, 1.0
+"""How long workers get to stop in order, and then to die."""
+
+
+class RunFailed(CosimError):
+    """A run that did not reach its end; its recording is readable in ``folder``."""
+
+    def __init__(self, failure: dict[str, Any], folder: Path) -> None:
+        super().__init__(failure["what"], where=failure["where"], why=failure["why"], mend=failure["mend"])
+        self.traceback, self.folder = failure.get("traceback", ""), folder
+
+
+def choose_transport(plan: Plan, asked: str | None = None, processes: int | str | None = None) -> tuple[str, int]:
+    """The transport and the number of workers that a run will have."""
+    run = plan.scenario.file.run
+    transport = asked or run.transport
+    processes = processes or run.processes
+    if transport == "auto":
+        own = any(engine.python for engine in plan.engines.values())
+        if mpi_transport.launched_rank() is not None:
+            transport = "mpi"
+        elif own or (len(plan.engines) > 1 and len(os.sched_getaffinity(0)) > 1 and processes != 1):
+            transport = "zeromq"
+        else:
+            transport = "inline"
+    if transport in ("zeromq", "zeromq-tcp"):
+        workers = min(len(plan.engines), len(os.sched_getaffinity(0))) if processes == "auto" else min(int(processes), len(plan.engines))
+        return transport, max(workers, _interpreters_needed(plan))
+    return transport, 1
+
+
+def _interpreters_needed(plan: Plan) -> int:
+    return len({engine.python for engine in plan.engines.values()})
+
+
+def run_folder(plan: Plan, out: Path | None) -> Path:
+    """The folder of a run, made; a CosimError when it cannot be."""
+    folder = out or Path("runs") / plan.name / time.strftime("%Y-%m-%d_%H-%M-%S")
+    if out is None and folder.exists():
+        folder = next(f for i in range(2, 10_000) if not (f := folder.with_name(f"{folder.name}_{i}")).exists())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".cosim-probe"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise CosimError(f"nothing can be written to {folder}", why=error.strerror or str(error), mend="choose another folder with --out") from None
+    return folder
+
+
+def run_plan(plan: Plan, *, out: Path | None = None, transport: str | None = None, processes: int | None = None, listener: Listener | None = None) -> Path | None:
+    """Run a plan to its end; the folder of the run, or None on MPI ranks other than 0.
+
+    Raises RunFailed with the first failure, KeyboardInterrupt when stopped from outside.
+    """
+    kind, workers = choose_transport(plan, transport, processes)
+    if kind != "zeromq" and kind != "zeromq-tcp" and any(e.python for e in plan.engines.values()) and kind != "mpi":
+        raise CosimError("an engine with an interpreter of its own (python:) cannot run inline", mend="--transport zeromq")
+    if kind == "mpi":
+        return _run_mpi(plan, out, listener)
+    folder = run_folder(plan, out)
+    if kind == "inline":
+        return _run_inline(plan, folder, listener)
+    return _run_zeromq(plan, folder, workers, "tcp" if kind == "zeromq-tcp" else "ipc", listener)
+
+
+def _conclude(coordinator: Coordinator, interrupted: bool = False) -> Path:
+    coordinator.finish(interrupted)
+    if interrupted:
+        raise KeyboardInterrupt
+    if coordinator.failure is not None:
+        raise RunFailed(coordinator.failure, coordinator.folder)
+    return coordinator.folder
+
+
+# -- inline ------------------------------------------------------------------------------------------------------------
+
+
+def _run_inline(plan: Plan, folder: Path, listener: Listener | None) -> Path:
+    homes = dict.fromkeys(plan.engines, 0)
+    coordinator = Coordinator(plan, folder, 1, homes, "inline", listener)
+    transport = Inline(coordinator)
+    handler = _log_to(transport)
+    interrupted = False
+    try:
+        Worker(plan, 0, homes, transport).run()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        logging.getLogger("cosim").removeHandler(handler)
+    return _conclude(coordinator, interrupted)
+
+
+def _log_to(transport: Any) -> logging.Handler:
+    handler = ReportingHandler(transport)
+    logger = logging.getLogger("cosim")
+    logger.addHandler(handler)
+    logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
+    return handler
+
+
+# -- ZeroMQ ------------------------------------------------------------------------------------------------------------
+
+
+class _Crew:
+    """The worker processes of a run, by number."""
+
+    def __init__(self) -> None:
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.logs: list[Path] = []
+
+    def start(self, interpreter: str, job: Path, number: int, log: Path) -> None:
+        with log.open("wb") as file:
+            command = [interpreter, "-m", "cosim.runtime.process", str(job), str(number)]
+            self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT))
+        self.logs.append(log)
+
+    def dead(self) -> list[int]:
+        """Workers whose process has ended."""
+        return [i for i, process in enumerate(self.processes) if process.poll() is not None]
+
+    def end(self, grace_s: float) -> None:
+        """Let the processes end by themselves, then terminate, then kill them."""
+        deadline = time.monotonic() + grace_s
+        for process in self.processes:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.terminate()
+        deadline = time.monotonic() + KILL_S
+        for process in self.processes:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _run_zeromq(plan: Plan, folder: Path, workers: int, scheme: str, listener: Listener | None) -> Path:
+    interpreters = _interpreters(plan, workers)
+    homes = pack(plan, workers, interpreters=interpreters)
+    coordinator = Coordinator(plan, folder, workers, homes, "zeromq" if scheme == "ipc" else "zeromq-tcp", listener)
+    sockets = Path(tempfile.mkdtemp(prefix="cosim-"))  # short: the path of a socket has at most 107 characters
+    hub, crew, interrupted = Hub(workers, scheme, sockets), _Crew(), False
+    coordinator.broadcast = hub.broadcast
+    try:
+        job = _write_job(plan, sockets, scheme, hub, homes)
+        for number, interpreter in enumerate(interpreters):
+            crew.start(_interpreter(plan, interpreter), job, number, sockets / f"w{number}.log")
+        _watch(coordinator, hub, crew)
+    except KeyboardInterrupt:
+        interrupted = True
+        hub.broadcast({"stop": True})
+        _drain(coordinator, hub, crew, STOP_S)
+    finally:
+        crew.end(STOP_S if coordinator.failure is None and not interrupted else KILL_S)
+        hub.close()
+        _keep_output(coordinator, crew)
+        shutil.rmtree(sockets, ignore_errors=True)
+    return _conclude(coordinator, interrupted)
+
+
+def _interpreters(plan: Plan, workers: int) -> list[str | None]:
+    """For each worker the interpreter that it runs: one worker for each that engines ask for, the rest run this one."""
+    asked = sorted({engine.python for engine in plan.engines.values() if engine.python})
+    only_asked = all(engine.python for engine in plan.engines.values())
+    own: list[str | None] = [None] * max(0 if only_asked else 1, workers - len(asked))
+    return (own + list(asked))[:workers] if not only_asked else [asked[i % len(asked)] for i in range(workers)]
+
+
+def _interpreter(plan: Plan, asked: str | None) -> str:
+    if asked is None:
+        return sys.executable
+    path = (plan.scenario.folder / Path(asked).expanduser()).absolute()  # not resolved: a venv's python is a link
+    if not path.exists():
+        raise CosimError(f"there is no interpreter {asked!r}", why=f"looked for {path}")
+    return str(path)
+
+
+def _write_job(plan: Plan, sockets: Path, scheme: str, hub: Hub, homes: dict[str, int]) -> Path:
+    job = sockets / "job.json"
+    content = {
+        "scenario": {k: v for k, v in plan.scenario.document.data.items() if k != "include"},
+        "folder": str(plan.scenario.folder),
+        "homes": homes,
+        "scheme": scheme,
+        "sockets": str(sockets),
+        "reports": hub.reports_address,
+        "records": hub.records_address,
+    }
+    job.write_text(json.dumps(content))
+    return job
+
+
+def _watch(coordinator: Coordinator, hub: Hub, crew: _Crew) -> None:
+    """Hear the workers until all have ended, or one has failed and the others have had their time to stop."""
+    deadline = None
+    while len(coordinator.finals) < coordinator.workers:
+        _hear(coordinator, hub)
+        coordinator.check()
+        lost = [i for i in crew.dead() if i not in coordinator.finals]
+        if lost and coordinator.failure is None:
+            _hear(coordinator, hub)  # its last words may still be under way
+            if coordinator.failure is None and lost[0] not in coordinator.finals:
+                coordinator.fail(_loss(coordinator, crew, lost[0]))
+        if coordinator.failure is not None:
+            deadline = deadline or time.monotonic() + STOP_S
+            alive = [i for i in range(coordinator.workers) if i not in coordinator.finals and i not in lost]
+            if not alive or time.monotonic() > deadline:
+                return
+    _hear(coordinator, hub)
+
+
+def _hear(coordinator: Coordinator, hub: Hub) -> None:
+    can_record = coordinator.recorder.failure is not None or not coordinator.recorder.is_behind
+    hub.wait(0.05, can_record)
+    while (can_record := coordinator.recorder.failure is not None or not coordinator.recorder.is_behind) and (record := hub.record()) is not None:
+        if coordinator.recorder.failure is None:
+            coordinator.record(*record)
+    for content in hub.reports():
+        coordinator.receive(content.pop("worker"), content)
+
+
+def _drain(coordinator: Coordinator, hub: Hub, crew: _Crew, at_most_s: float) -> None:
+    deadline = time.monotonic() + at_most_s
+    while time.monotonic() < deadline and len(coordinator.finals) < coordinator.workers and len(crew.dead()) < len(crew.processes):
+        _hear(coordinator, hub)
+
+
+def _loss(coordinator: Coordinator, crew: _Crew, number: int) -> dict[str, Any]:
+    """What is known of a worker that ended without a word."""
+    code = crew.processes[number].returncode
+    engines = ", ".join(name for name, home in coordinator.overview.homes.items() if home == number)
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+    return {
+        "what": f"the process of {engines} {how}",
+        "where": f"worker {number}, process {crew.processes[number].pid}",
+        "why": crew.logs[number].read_text(errors="replace").strip()[-2000:],
+        "mend": "out of memory, or ended from outside?" if code == -9 else "",
+        "traceback": "",
+    }
+
+
+def _keep_output(coordinator: Coordinator, crew: _Crew) -> None:
+    """What engines have printed goes to the log."""
+    for number, log in enumerate(crew.logs):
+        if text := log.read_text(errors="replace").strip():
+            coordinator.tell("OUTPUT", f"worker {number}: {text[-4000:]}")
+
+
+# -- MPI ---------------------------------------------------------------------------------------------------------------
+
+
+def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | None:
+    world = mpi_transport.load().COMM_WORLD
+    extra = mpi_transport.followers_of(plan, world.size)
+    leaders = world.size - sum(extra.values())
+    executables = world.allgather(sys.executable)
+    wanted = {e.python: _interpreter(plan, e.python) for e in plan.engines.values()}
+    interpreters = [next((p for p, path in wanted.items() if p and path == exe), None) for exe in executables[:leaders]]
+    homes = pack(plan, leaders, interpreters=interpreters)
+    teams, following = _teams(world, homes, extra, leaders)
+    folder, fault = None, None
+    if world.rank == 0:
+        try:
+            folder = run_folder(plan, out)
+        except CosimError as error:
+            fault = error.as_dict()
+    fault = world.bcast(fault, 0)  # before the run starts: a few bytes
+    if fault:
+        raise CosimError(fault["what"], where=fault["where"], why=fault["why"], mend=fault["mend"])
+    coordinator = Coordinator(plan, folder, world.size, homes, "mpi", listener) if folder else None
+    transport = mpi_transport.Mpi(world, coordinator)
+    handler, interrupted = _log_to(transport), False
+    try:
+        if following:
+            _follow(plan, *following, transport)
+        else:
+            Worker(plan, world.rank, homes, transport, teams).run()
+        for team in teams.values():
+            team.dismiss()
+    except KeyboardInterrupt:
+        interrupted = True
+        if coordinator is not None:
+            coordinator.fail({"what": "interrupted", "where": "", "why": "", "mend": "", "traceback": ""})
+    logging.getLogger("cosim").removeHandler(handler)
+    transport.finish()
+    if coordinator is None:
+        return None
+    try:
+        return _conclude(coordinator, interrupted)
+    finally:
+        if coordinator.failure is not None and len(coordinator.finals) < world.size:
+            _say_failure(coordinator.failure)
+            world.Abort(130 if interrupted else 1)
+
+
+def _teams(world: Any, homes: dict[str, int], extra: dict[str, int], leaders: int) -> tuple[dict[str, Any], tuple[str, Any, Any] | None]:
+    """Communicators of the engines that span ranks: the teams led from here, and the one that this rank follows."""
+    teams: dict[str, Any] = {}
+    following = None
+    first = leaders
+    for name, count in extra.items():
+        members = [homes[name], *range(first, first + count)]
+        first += count
+        if world.rank in members:
+            group = world.group.Incl(members)
+            comm = world.Create_group(group, tag=len(teams))
+            if world.rank == homes[name]:
+                teams[name] = mpi_transport.Team(comm)
+            else:
+                following = (name, comm, comm.Dup())
+    return teams, following
+
+
+def _follow(plan: Plan, name: str, comm: Any, orders: Any, transport: Any) -> None:
+    """The life of a rank that follows an engine's leader."""
+    outcome = "done"
+    try:
+        engine = build_engine(plan, name, comm)
+        transport.report({"ready": transport.number})
+        mpi_transport.follow(engine, orders, transport.poll)
+        engine.close()
+    except Exception as error:  # reported like any worker's
+        outcome = "failed"
+        transport.report({"failed": describe_failure(error)})
+    empty = {"compute_ns": {}, "windows": {}, "waited_ns": {}, "offset_ns": 0, "events": [], "waits": []}
+    status = {"clocks": {}, "compute_ns": {}, "doing": outcome, "waits": []}
+    transport.report({"final": {"outcome": outcome, "links": {}, "trace": empty, "status": status}})
+
+
+def _say_failure(failure: dict[str, Any]) -> None:
+    """Last words before the job is aborted: nothing else will be printed."""
+    sys.stderr.write(f"{CosimError(failure['what'], where=failure['where'], why=failure['why'], mend=failure['mend'])}\n{failure.get('traceback', '')}")
+    sys.stderr.flush()

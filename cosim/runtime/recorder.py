@@ -1,0 +1,231 @@
+"""The recorder: streams into ``run.h5``, readable while it is written and after a crash.
+
+It works in a thread of its own behind a bounded queue: whoever brings more than the disk takes has to wait. The layout is
+DESIGN 10: ``/spikes/<engine>.<port>``, ``/samples/<engine>.<port>``, ``/links/<name>``, ``/provenance``.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosim.scenario.plan import Plan
+from cosim.sdk import CosimError, Payload, Port, Samples, Spikes
+from cosim.sdk.time import NS_PER_MS
+
+WRITE_AT_BYTES = 1 << 20
+FLUSH_EVERY_S = 1.0
+QUEUED_BYTES = 64 << 20
+
+
+class _Stream:
+    """One dataset family that grows: rows gather until a write is worth its while."""
+
+    def __init__(self, group: Any, port: Port, dt_ns: int | None, label: str) -> None:
+        self._samples = port.kind == "samples"
+        self._parts: list[Payload] = []
+        self.bytes = 0
+        self.rows = 0
+        width = len(port.space)
+        if self._samples:
+            chunk = max(1, min(65_536, WRITE_AT_BYTES // (8 * width)))
+            self._sets = [group.create_dataset("values", (0, width), "f8", maxshape=(None, width), chunks=(chunk, width))]
+            group.attrs.update({"dt_ns": dt_ns or 0, "t0_ns": 0, "unit": port.unit, "quantity": port.quantity, "of": port.of})
+        else:
+            times = group.create_dataset("timestamps", (0,), "f8", maxshape=(None,), chunks=(65_536,))
+            times.attrs["units"] = "milliseconds"
+            self._sets = [times, group.create_dataset("node_ids", (0,), "u8", maxshape=(None,), chunks=(65_536,))]
+            group.attrs["sorting"] = "by_time"
+        self.label = label
+        _write_space(group, port)
+
+    def add(self, payload: Payload) -> None:
+        self._parts.append(payload)
+        self.bytes += payload.values.nbytes if isinstance(payload, Samples) else payload.times_ns.nbytes + payload.channels.nbytes
+        if self.bytes >= WRITE_AT_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        """Append what has gathered."""
+        if not self._parts:
+            return
+        parts, self._parts, self.bytes = self._parts, [], 0
+        arrays: list[Any]
+        if self._samples:
+            arrays = [np.concatenate([p.values for p in parts]) if len(parts) > 1 else parts[0].values]  # type: ignore[union-attr]
+        else:
+            spikes = Spikes.join(parts)  # type: ignore[arg-type]
+            arrays = [spikes.times_ns / NS_PER_MS, spikes.channels]
+        count = len(arrays[0])
+        for dataset, array in zip(self._sets, arrays, strict=True):
+            dataset.resize(self.rows + count, axis=0)
+            dataset[self.rows :] = array
+        self.rows += count
+
+    def flush(self) -> None:
+        self.write()
+        for dataset in self._sets:
+            dataset.flush()
+
+
+class Recorder:
+    """Writes one run's file.
+
+    Parameters
+    ----------
+    path
+        The file to make.
+    provenance
+        Attributes of ``/provenance``, known before the run starts.
+    """
+
+    def __init__(self, path: Path, plan: Plan, provenance: Mapping[str, Any]) -> None:
+        import h5py
+
+        self.path, self._plan = path, plan
+        try:
+            self._file = h5py.File(path, "w", libver="latest")
+        except OSError as error:
+            raise CosimError(f"{path} cannot be written", why=str(error), mend="choose another folder with --out") from None
+        self._streams: list[_Stream] = []
+        for name in plan.streams:
+            engine, port_name = name.split(".")
+            port = plan.engines[engine].outputs[port_name]
+            group = self._file.create_group(f"{'spikes' if port.kind == 'spikes' else 'samples'}/{name}")
+            self._streams.append(_Stream(group, port, port.dt_ns, name))
+        self._digests: dict[str, Any] = {}
+        links = self._file.create_group("links")
+        for link in plan.links.values():
+            group = links.create_group(link.name)
+            group.attrs["delay_ns"], group.attrs["interval_ns"] = link.delay_ns, link.interval_ns
+            group.attrs["first_frame"] = link.flow.oldest_ns(0) // link.interval_ns
+            group.attrs["from"], group.attrs["to"] = f"{link.source}.{link.source_port.name}", f"{link.target}.{link.target_port.name}"
+            self._digests[link.name] = group.create_dataset("digests", (0,), "u8", maxshape=(None,), chunks=(4096,))
+            # streams of links come after those of ports, one for every link, so that lanes are plain numbers
+            port = link.target_port.but(name=link.name)
+            if link.record:
+                self._streams.append(_Stream(group, port, link.carried.dt_ns, link.name))
+                if port.kind == "samples":
+                    group.attrs["t0_ns"] = group.attrs["first_frame"] * link.interval_ns
+            else:
+                self._streams.append(None)  # type: ignore[arg-type]
+        group = self._file.create_group("provenance")
+        for key, value in provenance.items():
+            group.attrs[key] = value
+        self._file.swmr_mode = True
+        self._failure: BaseException | None = None
+        self._queue: queue.Queue[tuple[int, Payload] | dict[str, list[int]] | None] = queue.Queue()
+        self._room = threading.Condition()
+        self._queued_bytes = 0
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+
+    # -- from the run ----------------------------------------------------------------------------------------------
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What stopped the writing, if anything did."""
+        return self._failure
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether ``put`` would have to wait."""
+        return self._queued_bytes >= QUEUED_BYTES
+
+    def put(self, lane: int, payload: Payload) -> None:
+        """Hand a payload over; waits while the disk is behind."""
+        if self._failure is not None:
+            raise _told(self.path, self._failure)
+        size = payload.values.nbytes if isinstance(payload, Samples) else 16 * len(payload.times_ns)
+        with self._room:
+            while self._queued_bytes >= QUEUED_BYTES and self._failure is None:
+                self._room.wait(1.0)
+            self._queued_bytes += size
+        self._queue.put((lane, payload))
+
+    def put_digests(self, digests: dict[str, list[int]]) -> None:
+        self._queue.put(digests)
+
+    def close(self, links: Mapping[str, Mapping[str, Any]], ending: Mapping[str, Any]) -> None:
+        """Write what is left, then what is known only at the end: hashes, counts, wall times, the outcome."""
+        import h5py
+
+        self._queue.put(None)
+        self._thread.join()
+        try:
+            self._file.close()
+        except (OSError, RuntimeError, ValueError) as error:  # a full disk shows again when HDF5 flushes
+            self._failure = self._failure or error
+        if self._failure is not None:
+            return
+        with h5py.File(self.path, "r+", libver="latest") as file:
+            for name, facts in links.items():
+                for key, value in facts.items():
+                    file[f"links/{name}"].attrs[key] = value
+            for key, value in ending.items():
+                file["provenance"].attrs[key] = value
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        flushed = time.monotonic()
+        while True:
+            try:
+                item = self._queue.get(timeout=FLUSH_EVERY_S)
+            except queue.Empty:
+                item = {}
+            try:
+                if self._failure is None:
+                    self._write(item)
+                    if item is None or time.monotonic() - flushed >= FLUSH_EVERY_S:
+                        self._flush()
+                        flushed = time.monotonic()
+            except Exception as error:  # kept, and raised in the run by the next put
+                self._failure = error
+            if isinstance(item, tuple):
+                with self._room:
+                    payload = item[1]
+                    self._queued_bytes -= payload.values.nbytes if isinstance(payload, Samples) else 16 * len(payload.times_ns)
+                    self._room.notify_all()
+            if item is None:
+                return
+
+    def _write(self, item: tuple[int, Payload] | dict[str, list[int]] | None) -> None:
+        if isinstance(item, tuple):
+            self._streams[item[0]].add(item[1])
+        elif item:
+            for name, digests in item.items():
+                dataset = self._digests[name]
+                dataset.resize(len(dataset) + len(digests), axis=0)
+                dataset[-len(digests) :] = np.array(digests, np.uint64)
+
+    def _flush(self) -> None:
+        for stream in self._streams:
+            if stream is not None:
+                stream.flush()
+        for dataset in self._digests.values():
+            dataset.flush()
+
+
+def _write_space(group: Any, port: Port) -> None:
+    import h5py
+
+    space = port.space
+    numbered = space.labels == tuple(map(str, range(len(space))))
+    if not numbered:
+        group.create_dataset("labels", data=np.array(space.labels, object), dtype=h5py.string_dtype())
+    group.attrs["channels"] = len(space)
+    if space.positions is not None:
+        group.create_dataset("positions", data=space.positions).attrs["unit"] = "um"
+    for name, rows in space.groups.items():
+        group.create_dataset(f"groups/{name}", data=np.asarray(rows, np.int64))
+
+
+def _told(path: Path, error: BaseException) -> CosimError:
+    return CosimError(f"recording stopped: {error}", where=str(path), why="what was written before is readable", mend="free some space, or record less")

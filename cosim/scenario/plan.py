@@ -1,0 +1,480 @@
+"""The plan: ports and units matched, translators built, every link compiled; all that a run needs and nothing else.
+
+A plan is a function of the scenario alone. Every process of a run makes the same plan for itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.scenario import registry
+from cosim.scenario.channels import ChannelMap, match_channels
+from cosim.scenario.proof import Flow, Proof, prove
+from cosim.scenario.reader import KeyPath
+from cosim.scenario.schema import EngineEntry, LinkEntry, Scenario, did_you_mean, validated
+from cosim.sdk import HELD, NOT_FED, CosimError, Params, Port, ScenarioError, format_ns, nearest_multiples
+from cosim.sdk.units import factor, parse
+
+_ENDPOINT = re.compile(r"^\s*([A-Za-z_][\w-]*)\.([A-Za-z_]\w*)\s*(?:\[(.*)\])?\s*$")
+RESAMPLER = "resample"
+"""The translator that the plan puts at a link's end when a port asks for another step than what arrives."""
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """One engine, ready to be built."""
+
+    name: str
+    cls: Any
+    params: Any
+    window_ns: int
+    seed: int
+    outputs: Mapping[str, Port]
+    inputs: Mapping[str, Port]
+    arriving: Mapping[str, Port]
+    """The connected input ports as they will arrive."""
+    delays_ns: Mapping[str, NDArray[np.int64]]
+    ranks: int = 1
+    python: str | None = None
+    cost: float = 1.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One translator of a chain, not yet built."""
+
+    name: str
+    cls: Any
+    params: Any
+    source: Port
+    target: Port
+
+    def build(self) -> Any:
+        return self.cls(self.source, self.target, self.params)
+
+
+@dataclass(frozen=True)
+class LinkPlan:
+    """One link, compiled: what is done at its source, on the way, and at its target."""
+
+    name: str
+    source: str
+    source_port: Port
+    select: NDArray[np.int64] | None
+    """Rows of the source port that are taken; None for all."""
+    stages: tuple[Stage, ...]
+    stages_at_source: int
+    channels: ChannelMap
+    map_at_source: bool
+    target: str
+    target_port: Port
+    interval_ns: int
+    delay_ns: int
+    """The whole delay: the port's lead and the link's own."""
+    hold: bool
+    initial: NDArray[np.float64] | None
+    """(channels,) of the source side, or of the chain's end where the source gives spikes and the chain does not."""
+    initial_at_end: bool
+    carried: Port
+    """What comes out of the chain, on the chain's grid."""
+    arriving_dt_ns: int | None
+    record: bool = False
+
+    @property
+    def flow(self) -> Flow:
+        return Flow(self.name, self.source, self.target, self.interval_ns, self.delay_ns, self.hold)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked scenario, frozen."""
+
+    scenario: Scenario
+    engines: Mapping[str, EnginePlan]
+    links: Mapping[str, LinkPlan]
+    streams: tuple[str, ...]
+    """``engine.port`` streams to be recorded."""
+    proof: Proof
+
+    @property
+    def name(self) -> str:
+        return self.scenario.name
+
+    @property
+    def stop_ns(self) -> int:
+        return self.scenario.file.clock.stop
+
+    @property
+    def seed(self) -> int:
+        return self.scenario.file.clock.seed
+
+    @cached_property
+    def links_into(self) -> dict[str, list[LinkPlan]]:
+        """For each engine, the links that end there, in the order of their names."""
+        return {e: [link for _, link in sorted(self.links.items()) if link.target == e] for e in self.engines}
+
+    @cached_property
+    def links_from(self) -> dict[str, list[LinkPlan]]:
+        return {e: [link for _, link in sorted(self.links.items()) if link.source == e] for e in self.engines}
+
+    @cached_property
+    def goals_ns(self) -> dict[str, int]:
+        """How far each engine runs: past the stop, and as far as others need it to get there."""
+        goals = {name: -(-self.stop_ns // e.window_ns) * e.window_ns for name, e in self.engines.items()}
+        pending = list(self.links.values())
+        while pending:
+            link = pending.pop()
+            stop, window = goals[link.target], self.engines[link.source].window_ns
+            need = -(-link.flow.need_ns(stop - self.engines[link.target].window_ns, stop) // window) * window
+            if need > goals[link.source]:
+                goals[link.source] = need
+                pending += self.links_into[link.source]
+        return goals
+
+
+def derived_seed(seed: int, *names: str) -> int:
+    """A seed of 63 bits for a named part, the same in every process."""
+    text = "/".join((str(seed), *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def make_plan(scenario: Scenario, *, check_loops: bool = True) -> Plan:
+    """Match ports and units, build and check every translator, prove the graph; a ScenarioError lists all faults."""
+    return _Planner(scenario).plan(check_loops)
+
+
+class _Planner:
+    """Collects faults while it goes; what depends on something faulty is passed over in silence."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario, self.document = scenario, scenario.document
+        self.faults: list[CosimError] = []
+
+    def plan(self, check_loops: bool) -> Plan:
+        file = self.scenario.file
+        engines = {name: made for name, entry in file.engines.items() if (made := self._engine(name, entry))}
+        links = {name: made for name, entry in sorted(file.links.items()) if (made := self._link(name, entry, engines))}
+        engines = {name: self._connect(engine, links) for name, engine in engines.items()}
+        streams = self._streams(engines, links)
+        proof = prove({n: e.window_ns for n, e in engines.items()}, [link.flow for link in links.values()])
+        if check_loops:
+            self.faults += [self._loop_fault(dead) for dead in proof.deadlocks]
+        if self.faults:
+            raise ScenarioError(sorted(self.faults, key=lambda f: _line(f.where)))
+        return Plan(self.scenario, engines, links, streams, proof)
+
+    def _fault(self, path: KeyPath, error: CosimError) -> None:
+        error.where = self.document.where(path)
+        self.faults.append(error)
+
+    # -- engines ---------------------------------------------------------------------------------------------------
+
+    def _engine(self, name: str, entry: EngineEntry) -> EnginePlan | None:
+        path: KeyPath = ("engines", name)
+        try:
+            cls = registry.find("engine", entry.use, self.scenario.folder)
+        except CosimError as error:
+            self._fault((*path, "use"), error)
+            return None
+        params = self._params(cls.Params, entry.params, (*path, "params"))
+        if params is None:
+            return None
+        try:
+            ports: list[Port] = list(cls.ports(params))
+        except CosimError as error:
+            self._fault((*path, "params"), error)
+            return None
+        outputs = {}
+        for port in ports:
+            if port.direction == "out":
+                dt_ns = port.dt_ns or entry.window
+                if entry.window % dt_ns:
+                    self._fault(
+                        (*path, "window"),
+                        CosimError(
+                            f"a window of {format_ns(entry.window)} is not a whole number of the {format_ns(dt_ns)} steps of {name}.{port.name}",
+                            mend=f"nearest: {nearest_multiples(entry.window, dt_ns)}",
+                        ),
+                    )
+                    return None
+                outputs[port.name] = port.but(dt_ns=dt_ns)
+        inputs = {port.name: port for port in ports if port.direction == "in"}
+        for port in inputs.values():
+            if port.dt_ns and entry.window % port.dt_ns:
+                self._fault(
+                    (*path, "window"),
+                    CosimError(
+                        f"a window of {format_ns(entry.window)} is not a whole number of the {format_ns(port.dt_ns)} steps of {name}.{port.name}",
+                        mend=f"nearest: {nearest_multiples(entry.window, port.dt_ns)}",
+                    ),
+                )
+                return None
+        seed = derived_seed(self.scenario.file.clock.seed, "engine", name)
+        return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, entry.python, entry.cost)
+
+    def _params(self, model: type[Params], values: Mapping[str, Any], path: KeyPath) -> Any | None:
+        document = replace(self.document, folder=self.scenario.folder)
+        return validated(model, dict(values), path, document, self.faults)
+
+    def _connect(self, engine: EnginePlan, links: Mapping[str, LinkPlan]) -> EnginePlan:
+        """The engine's inputs as they will arrive: on the finest grid of the links that end there."""
+        arriving, delays = {}, {}
+        for port in engine.inputs.values():
+            into = [link for link in links.values() if link.target == engine.name and link.target_port.name == port.name]
+            if not into:
+                continue
+            if port.kind == "samples":
+                dt_ns = math.gcd(*(link.arriving_dt_ns or engine.window_ns for link in into))
+                arriving[port.name] = port.but(dt_ns=dt_ns)
+            else:
+                arriving[port.name] = port
+            delay = np.full(len(port.space), NOT_FED, np.int64)
+            for link in into:
+                delay[link.channels.rows_filled(len(port.space))] = HELD if link.hold else link.delay_ns
+            delays[port.name] = delay
+        return replace(engine, arriving=arriving, delays_ns=delays)
+
+    # -- links -----------------------------------------------------------------------------------------------------
+
+    def _link(self, name: str, entry: LinkEntry, engines: Mapping[str, EnginePlan]) -> LinkPlan | None:
+        path: KeyPath = ("links", name)
+        source = self._end((*path, "from"), entry.source, "out", engines)
+        target = self._end((*path, "to"), entry.target, "in", engines)
+        if source is None or target is None:
+            return None
+        try:
+            return self._compile(name, entry, source, target, engines)
+        except _Told:
+            return None
+        except CosimError as error:
+            self._fault(getattr(error, "path", path), error)
+            return None
+
+    def _end(self, path: KeyPath, text: str, direction: str, engines: Mapping[str, EnginePlan]) -> tuple[str, Port, NDArray[np.int64] | None] | None:
+        match = _ENDPOINT.match(text)
+        if match is None:
+            self._fault(path, CosimError(f"{text!r} is not a port", mend="write engine.port or engine.port[selector]"))
+            return None
+        engine, port_name, selector = match.groups()
+        if engine not in engines:
+            if engine not in self.scenario.file.engines:  # else its own fault has been told
+                self._fault(path, CosimError(f"there is no engine {engine!r}", mend=did_you_mean(engine, list(self.scenario.file.engines))))
+            return None
+        ports, others = engines[engine].outputs, engines[engine].inputs
+        if direction == "in":
+            ports, others = others, ports
+        if port_name not in ports:
+            kind = "output" if direction == "out" else "input"
+            why = f"{port_name!r} is an {'input' if direction == 'out' else 'output'} of {engine}" if port_name in others else f"{engine} is a {self.scenario.file.engines[engine].use}"
+            self._fault(path, CosimError(f"{engine} has no {kind} {port_name!r}", why=why, mend=did_you_mean(port_name, list(ports)) or f"{engine} has no {kind}s"))
+            return None
+        if selector is None or selector.strip() == "*":
+            return engine, ports[port_name], None
+        try:
+            parts = [part.strip() for part in selector.split(",") if part.strip()]
+            return engine, ports[port_name], ports[port_name].space.select(parts if len(parts) != 1 else parts[0])
+        except CosimError as error:
+            self._fault(path, CosimError(f"{engine}.{port_name}: {error.what}", why=error.why, mend=error.mend))
+            return None
+
+    def _compile(
+        self,
+        name: str,
+        entry: LinkEntry,
+        source_end: tuple[str, Port, NDArray[np.int64] | None],
+        target_end: tuple[str, Port, NDArray[np.int64] | None],
+        engines: Mapping[str, EnginePlan],
+    ) -> LinkPlan:
+        path: KeyPath = ("links", name)
+        source, source_port, select = source_end
+        target, target_port, into = target_end
+        window_ns, target_window_ns = engines[source].window_ns, engines[target].window_ns
+        interval_ns = entry.interval or window_ns
+        delay_ns = entry.delay + source_port.lead_ns
+        hold = entry.time == "hold"
+        port = source_port if select is None else source_port.but(space=source_port.space.take(select))
+        if port.kind == "spikes":
+            port = port.but(dt_ns=interval_ns)  # the grid of a stream of spikes is that of its frames
+        elif interval_ns % (port.dt_ns or window_ns):
+            raise _at(
+                (*path, "interval"),
+                CosimError(
+                    f"an interval of {format_ns(interval_ns)} is not a whole number of the {format_ns(port.dt_ns or window_ns)} steps of {source}.{port.name}",
+                    mend=f"nearest: {nearest_multiples(interval_ns, port.dt_ns or window_ns)}",
+                ),
+            )
+        taken = target_port if into is None else target_port.but(space=target_port.space.take(into))
+        stages, carried = self._chain(name, entry, port, taken)
+        if hold and carried.kind == "spikes":
+            raise _at((*path, "time"), CosimError("spikes cannot be held", why="a hold reads the last value known; spikes are events", mend="leave 'time' out"))
+        asked = target_port.dt_ns
+        if carried.kind == "samples" and taken.kind == "samples" and asked and not hold and carried.dt_ns != asked:
+            stage = self._stage(RESAMPLER, {}, carried, taken, (*path, "to"))
+            stages, carried = (*stages, stage), stage.build().port
+        if carried.kind != taken.kind:
+            raise self._kinds_differ(name, port, taken, carried)
+        scale = self._scale(path, carried, taken) if taken.kind == "samples" else 1.0
+        try:
+            channels = match_channels(carried, taken, entry.map, self.scenario.folder, scale, into, len(target_port.space))
+        except CosimError as error:
+            raise _at((*path, "map") if entry.map is not None else path, error) from None
+        at_source = 0
+        for stage in stages:
+            if stage.build().place != "source":
+                break
+            at_source += 1
+        initial, at_end = self._initial(path, entry, port, carried)
+        dt_ns = None
+        if carried.kind == "samples":
+            dt_ns = target_window_ns if hold else math.gcd(carried.dt_ns or interval_ns, delay_ns, target_window_ns)
+            if hold and asked:
+                dt_ns = asked
+            elif asked and dt_ns != asked:
+                raise _at(
+                    (*path, "delay"),
+                    CosimError(
+                        f"a delay of {format_ns(delay_ns)} is not a whole number of the {format_ns(asked)} steps that {target}.{target_port.name} asks for",
+                        mend=f"nearest: {nearest_multiples(delay_ns, asked)}",
+                    ),
+                )
+        return LinkPlan(
+            name, source, source_port, select, stages, at_source, channels, channels.reduces and at_source == len(stages),
+            target, target_port, interval_ns, delay_ns, hold, initial, at_end, carried, dt_ns, entry.record,
+        )  # fmt: skip
+
+    def _chain(self, name: str, entry: LinkEntry, port: Port, taken: Port) -> tuple[tuple[Stage, ...], Port]:
+        stages: list[Stage] = []
+        for i, step in enumerate(entry.via):
+            ((use, values),) = step.items()
+            stage = self._stage(use, values or {}, port, taken, ("links", name, "via", i, use))
+            stages.append(stage)
+            port = stage.build().port
+        return tuple(stages), port
+
+    def _stage(self, use: str, values: Mapping[str, Any], port: Port, taken: Port, path: KeyPath) -> Stage:
+        try:
+            cls = registry.find("translator", use, self.scenario.folder)
+        except CosimError as error:
+            raise _at(path, error) from None
+        params = self._params(cls.Params, values, path)
+        if params is None:
+            raise _Told
+        stage = Stage(use, cls, params, port, taken)
+        try:
+            stage.build()
+        except CosimError as error:
+            raise _at(path, error) from None
+        return stage
+
+    def _kinds_differ(self, name: str, port: Port, taken: Port, carried: Port) -> CosimError:
+        fitting = self._fitting(carried, taken)
+        return CosimError(
+            f"link {name!r} brings {carried.kind} to a port that takes {taken.kind}",
+            why=f"what arrives: {carried.describe()}; {taken.name} takes {taken.describe()}",
+            mend=f"add a translator, via: {' or '.join(fitting)}" if fitting else "no installed translator fits; write one (cosim new translator)",
+        )
+
+    def _fitting(self, carried: Port, taken: Port) -> list[str]:
+        """Installed translators, with their default parameters, that turn one port into the kind and dimension of the other."""
+        names = []
+        for use in registry.installed("translator"):
+            try:
+                cls = registry.find("translator", use, self.scenario.folder)
+                port = cls(carried, taken, cls.Params()).port
+                if port.kind == taken.kind and (port.kind == "spikes" or factor(port.unit, taken.unit)):
+                    names.append(use)
+            except Exception:  # it needs parameters, or refuses this pair
+                continue
+        return names
+
+    def _scale(self, path: KeyPath, carried: Port, taken: Port) -> float:
+        """The factor between units; a fault where dimensions or quantities differ."""
+        try:
+            scale = factor(carried.unit, taken.unit)
+        except CosimError:
+            fitting = [n for n in self._fitting(carried, taken) if n != RESAMPLER]
+            raise CosimError(
+                f"what arrives is in {carried.unit}, {taken.name} takes {taken.unit}",
+                why=f"{carried.quantity or 'a quantity'} in {carried.unit} and {taken.quantity or 'a quantity'} in {taken.unit} differ in dimension",
+                mend=f"add a translator, via: {' or '.join([*fitting, 'scale (factor, unit, quantity)'])}",
+            ) from None
+        if carried.quantity and taken.quantity and carried.quantity != taken.quantity:
+            raise CosimError(
+                f"what arrives is {carried.quantity}, {taken.name} takes {taken.quantity}",
+                mend=f"if that is meant, say so: via: {{scale: {{factor: 1, quantity: {taken.quantity}}}}}",
+            )
+        return scale
+
+    def _initial(self, path: KeyPath, entry: LinkEntry, port: Port, carried: Port) -> tuple[NDArray[np.float64] | None, bool]:
+        at_end = port.kind == "spikes"
+        of = carried if at_end else port
+        if entry.initial is None:
+            return None, at_end
+        if of.kind == "spikes":
+            raise _at((*path, "initial"), CosimError("a link of spikes has no initial value", why="before time 0 there are no spikes", mend="leave 'initial' out"))
+        items = entry.initial if isinstance(entry.initial, list) else [entry.initial]
+        if len(items) not in (1, len(of.space)):
+            raise _at((*path, "initial"), CosimError(f"{len(items)} initial values for {len(of.space)} channels", mend="give one, or one a channel"))
+        try:
+            values = [parse(item, of.unit) if isinstance(item, str) else _bare(item, of.unit) for item in items]
+        except CosimError as error:
+            raise _at((*path, "initial"), error) from None
+        return np.full(len(of.space), values[0]) if len(values) == 1 else np.array(values), at_end
+
+    def _streams(self, engines: Mapping[str, EnginePlan], links: Mapping[str, LinkPlan]) -> tuple[str, ...]:
+        streams: list[str] = []
+        for i, text in enumerate(self.scenario.file.record.streams):
+            if text in self.scenario.file.links:
+                continue
+            end = self._end(("record", "streams", i), text, "out", engines)
+            if end is not None:
+                streams.append(f"{end[0]}.{end[1].name}")
+        streams += [f"{link.source}.{link.source_port.name}" for link in links.values() if link.record]
+        return tuple(dict.fromkeys(streams))
+
+    def _loop_fault(self, dead: Any) -> CosimError:
+        first = dead.waits[0].flow.name
+        fault = CosimError(
+            f"a loop of {len(dead.waits)} link{'s' if len(dead.waits) > 1 else ''} has too little delay: its engines would wait for one another for ever",
+            where=self.document.where(("links", first)),
+            why="\n       ".join(dead.lines()),
+            mend=dead.mend(),
+        )
+        fault.deadlock = dead  # type: ignore[attr-defined]
+        return fault
+
+
+class _Told(Exception):
+    """Raised where the faults have been collected already."""
+
+
+def _at(path: KeyPath, error: CosimError) -> CosimError:
+    error.path = path  # type: ignore[attr-defined]
+    return error
+
+
+def _bare(value: float, unit: str) -> float:
+    if unit != "1":
+        raise CosimError(f"{value} has no unit", mend=f"write '{value} {unit}'")
+    return float(value)
+
+
+def _line(where: str) -> tuple[str, int]:
+    head = where.split("  ")[0]
+    file, _, line = head.rpartition(":")
+    return (file, int(line)) if line.isdigit() else (head, 0)
+
+
+def plan_file(path: Path | str, settings: Sequence[str] = ()) -> Plan:
+    """The plan of a scenario file."""
+    return make_plan(Scenario.load(Path(path), list(settings)))

@@ -1,0 +1,1 @@
+"""Translators: each module turns one payload into another, on a link."""
