@@ -74,8 +74,7 @@ class Project:
 def _read(path: Path, targets: Space, sources: Space) -> Any:
     """The weights as a CSR array (targets, sources), each row in the order of source channels."""
     weights = _read_npz(path, targets, sources) if path.suffix == ".npz" else _read_csv(path, targets, sources)
-    weights.sum_duplicates()
-    weights.sort_indices()
+    weights.sum_duplicates()  # which sorts each row, too
     return weights
 
 

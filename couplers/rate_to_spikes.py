@@ -93,7 +93,7 @@ class RateToSpikes:
         assert isinstance(payload, Samples)
         self._check(payload)
         rates, dt_ns = payload.values, payload.dt_ns
-        # Draws in fixed order: how many, which cell, which train, when. random() < 1 - 2^-53, so that its product with the last
+        # Draws in fixed order: how many, which cell, which train, when. random() <= 1 - 2^-53, so that its product with the last
         # sum stays below it, and a cell of rate 0, having no width, is never hit.
         sums = np.cumsum(rates)  # (steps * channels,)
         expected = float(sums[-1]) * self._scale * dt_ns * 1e-9 * self._trains

@@ -97,7 +97,7 @@ class SpikesToRate:
             return Samples(window, counts / (bin_ns * 1e-9 * self._cells))
         age_ns = window.start_ns + (row + 1) * bin_ns - payload.times_ns  # at the end of the spike's bin
         jumps = np.exp(-age_ns / self._tau_ns) / (self._tau_ns * 1e-9 * self._cells)
-        arrived = np.bincount(cell, jumps, bins * channels)
+        arrived: NDArray[Any] = np.bincount(cell, jumps, bins * channels)
         arrived = arrived.astype(np.float64, copy=False)  # NumPy 2.4 gives integers where cell is empty
         return Samples(window, self._decay(arrived.reshape(bins, channels), bin_ns))
 

@@ -174,8 +174,9 @@ class _Planner:
         return Plan(self.scenario, engines, links, streams, proof)
 
     def _fault(self, path: KeyPath, error: CosimError) -> None:
-        error.where = self.document.where(path)
-        self.faults.append(error)
+        for fault in error.faults if isinstance(error, ScenarioError) else (error,):
+            fault.where = self.document.where(path)
+            self.faults.append(fault)
 
     # -- engines ---------------------------------------------------------------------------------------------------
 
@@ -314,7 +315,7 @@ class _Planner:
                 ),
             )
         taken = target_port if into is None else target_port.but(space=target_port.space.take(into))
-        stages, carried = self._chain(name, entry, port, taken)
+        stages, carried = self._chain(name, entry, port, taken, interval_ns)
         if hold and carried.kind == "spikes":
             raise _at((*path, "time"), CosimError("spikes cannot be held", why="a hold reads the last value known; spikes are events", mend="leave 'time' out"))
         asked = target_port.dt_ns
@@ -352,13 +353,15 @@ class _Planner:
             target, target_port, interval_ns, delay_ns, hold, initial, at_end, carried, dt_ns, entry.record,
         )  # fmt: skip
 
-    def _chain(self, name: str, entry: LinkEntry, port: Port, taken: Port) -> tuple[tuple[Stage, ...], Port]:
+    def _chain(self, name: str, entry: LinkEntry, port: Port, taken: Port, interval_ns: int) -> tuple[tuple[Stage, ...], Port]:
         stages: list[Stage] = []
         for i, step in enumerate(entry.via):
             ((use, values),) = step.items()
             stage = self._stage(use, values or {}, port, taken, ("links", name, "via", i, use))
             stages.append(stage)
             port = stage.build().port
+            if port.kind == "spikes" or port.dt_ns is None:
+                port = port.but(dt_ns=interval_ns)
         return tuple(stages), port
 
     def _stage(self, use: str, values: Mapping[str, Any], port: Port, taken: Port, path: KeyPath) -> Stage:

@@ -15,13 +15,13 @@ from cosim.sdk.port import Port
 class Translator(Protocol):
     """Turns the frames of a link, one after the other, into frames of another kind, unit, grid or space.
 
-    ``source`` is what arrives, restricted to the channels that the link selects; ``target`` what the link's end takes,
-    likewise. All that lasts from frame to frame stands in ``state``; the runtime saves it. ``rng`` is counter-based, made
+    ``place`` says where it runs: where the data get smaller. ``source`` is what arrives, restricted to the channels that the link selects; ``target`` what the link's end takes,
+    likewise. ``dt_ns`` of a source is always given: the step of its rows, or of spikes the interval of frames. All that lasts from frame to frame stands in ``state``; the runtime saves it. ``rng`` is counter-based, made
     afresh from (scenario seed, link name, place in the chain, frame start), so it holds no state.
     """
 
     Params: ClassVar[type[Params]]
-    place: ClassVar[Literal["source", "target"]]
+    place: Literal["source", "target"]
     port: Port
     state: dict[str, NDArray[np.generic]]
 

@@ -22,28 +22,28 @@ def poisson_sources(params: Network, seed: int, quanta: Floats) -> tuple[Poisson
     The spikes are a function of (seed, name of the population or input, neuron, step).
     """
     names = list(params.populations)
-    rows: list[tuple[int, bool, float, np.uint64]] = []
+    rows: list[tuple[int, bool, float, tuple[str, str]]] = []
     rates: list[float | str] = []
     for p, (name, population) in enumerate(params.populations.items()):
         if population.poisson is not None:
-            rows.append((p, False, jump(population), key_of(seed, "poisson", name)))
+            rows.append((p, False, jump(population), ("poisson", name)))
             rates.append(population.poisson.rate)
     for name, port in params.inputs.items():
         if isinstance(port, RateInput) and port.weight is not None:
-            rows.append((names.index(port.target), port.each, port.weight, key_of(seed, "rate", name)))
+            rows.append((names.index(port.target), port.each, port.weight, ("rate", name)))
             rates.append(name)
     sizes = [params.populations[names[p]].size for p, *_ in rows]
     widths = [size if each else 1 for size, (_, each, *_) in zip(sizes, rows, strict=True)]
+    # Steps and neurons need keys of their own: were they of one family, step k and neuron i would meet i and k in the same number.
+    keys = [bits(key_of(seed, *what, "neurons"), size) for (*_, what), size in zip(rows, sizes, strict=True)]
     return Poisson(
         population=np.array([p for p, *_ in rows], np.int64),
         column=_starts(widths),
         each=np.array([each for _, each, *_ in rows], np.bool_),
         weight=np.array([round(weight / quanta[p]) for p, _, weight, _ in rows], np.int64),
-        key=np.array([key for *_, key in rows], np.uint64),
+        key=np.array([key_of(seed, *what, "steps") for *_, what in rows], np.uint64),
         of_neuron=_starts(sizes),
-        neuron_key=np.concatenate(
-            [np.empty(0, np.uint64), *(bits(key, size) for (*_, key), size in zip(rows, sizes, strict=True))]
-        ),
+        neuron_key=np.concatenate([np.empty(0, np.uint64), *keys]),
     ), rates
 
 

@@ -76,10 +76,25 @@ def test_neither_the_order_of_the_file_nor_the_frames_change_a_bit(tmp_path_fact
     assert same_bits(Samples.join([mixed.translate(whole.cut(w), RNG) for w in (Window(0, cut), Window(cut, 8))]), once)
 
 
+def test_a_matrix_with_unsorted_rows_sums_in_the_order_of_channels(tmp_path):
+    """1e16 + 1 - 1e16 + 3: what is lost depends on the order, here that of the source channels."""
+    columns, weights = [3, 1, 2, 0], [3.0, 1.0, -1e16, 1e16]
+    path = tmp_path / "w.npz"
+    sparse.save_npz(path, sparse.csr_array((weights, columns, [0, 4, 4]), shape=(2, 4)))
+    assert not sparse.load_npz(path).has_sorted_indices
+    out = build(path).translate(Samples(Window(0, 250_000), np.ones((1, 4))), RNG)
+    assert out.values[0, 0] == ((1e16 + 1) - 1e16) + 3 != ((3 + 1) - 1e16) + 1e16
+
+
 def test_normalised_rows_keep_a_uniform_input(tmp_path):
-    table = "target,source,weight\nleft,V1,0.3\nleft,M1,0.9\n"
-    out = build(write(tmp_path, table), normalise="rows").translate(Samples(Window(0, 250_000), np.full((1, 4), 7.0)), RNG)
-    assert out.values[0] == pytest.approx([7, 0], rel=1e-15)  # a target without weights gets nothing
+    table, target = (
+        "target,source,weight\nleft,V1,0.3\nleft,M1,0.9\nright,S1,5\n",
+        TARGET.but(space=Space(("left", "right", "none"))),
+    )
+    out = build(write(tmp_path, table), target=target, normalise="rows").translate(
+        Samples(Window(0, 250_000), np.full((1, 4), 7.0)), RNG
+    )
+    assert out.values[0] == pytest.approx([7, 7, 0], rel=1e-15)  # a target without weights gets nothing
     error = fault(tmp_path, "target,source,weight\nright,V1,1\nright,V2,-1\n", normalise="rows")
     assert "'right' sum to 0" in error.what
 

@@ -1,0 +1,345 @@
+"""The ``cosim`` command. Everything it does is in ``cosim.api`` and can be had from Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Couples brain simulators: one scenario, run anywhere, with the same bits.")
+
+ScenarioArg = Annotated[str, typer.Argument(metavar="SCENARIO", help="a file, a folder with scenario.yaml, or the name of an installed scenario")]
+RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
+SetOption = Annotated[Optional[list[str]], typer.Option("--set", metavar="K=V", help="override a value of the scenario, e.g. engines.brain.params.G=2.1")]
+
+DONE, FAILED, WRONG, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@app.command()
+def run(
+    scenario: ScenarioArg,
+    set_: SetOption = None,
+    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="folder of the run; runs/<name>/<date-time> unless given")] = None,
+    transport: Annotated[Optional[str], typer.Option(metavar="T", help="auto, inline, zeromq, zeromq-tcp or mpi")] = None,
+    processes: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="worker processes (zeromq)")] = None,
+    stop: Annotated[Optional[str], typer.Option(metavar="TIME", help="simulated time, e.g. '2 s'")] = None,
+    seed: Annotated[Optional[int], typer.Option(metavar="N")] = None,
+    realtime: Annotated[Optional[float], typer.Option(metavar="X", help="pace: simulated time over wall time")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="draw the run when it has ended")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but errors")] = False,
+) -> None:
+    """Run a scenario to its end."""
+    from cosim.api import run as run_scenario
+    from cosim.console import ConsoleListener, print_summary
+
+    settings = list(set_ or [])
+    settings += [f"{key}={value}" for key, value in (("clock.stop", stop), ("clock.seed", seed), ("run.realtime", realtime)) if value is not None]
+    _check_transport(transport)
+    result = run_scenario(scenario, settings=settings, out=out, transport=transport, processes=processes, listener=ConsoleListener(quiet))
+    if result is not None and not quiet:
+        print_summary(result)
+    if result is not None and plot:
+        print(f"picture: {_draw(result, None)}")
+
+
+@app.command()
+def check(scenario: ScenarioArg, set_: SetOption = None, json_: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Validate a scenario, prove that it cannot deadlock, forecast its run. Nothing is built."""
+    from cosim.api import check as check_scenario
+    from cosim.console import print_error
+    from cosim.sdk import ScenarioError
+
+    report = check_scenario(scenario, set_ or [])
+    if json_:
+        print(json.dumps(report.as_dict(), indent=2))
+    elif report.plan is not None:
+        _print_plan(report.plan)
+    else:
+        print_error(ScenarioError(report.faults))
+    if not report.ok:
+        raise typer.Exit(WRONG)
+
+
+@app.command()
+def graph(
+    scenario: ScenarioArg,
+    set_: SetOption = None,
+    out: Annotated[Optional[Path], typer.Option(metavar="FILE", help=".svg or .png; <name>.svg unless given")] = None,
+) -> None:
+    """Draw the engines and links of a scenario; loops are coloured."""
+    from cosim.api import load
+    from cosim.pictures import draw_graph
+    from cosim.scenario.plan import make_plan
+
+    plan = make_plan(load(scenario, set_ or []), check_loops=False)
+    print(f"picture: {draw_graph(plan, out or Path(f'{plan.name}.svg'))}")
+
+
+@app.command()
+def explain(scenario: ScenarioArg, link: str, set_: SetOption = None) -> None:
+    """Tell what happens to what a link carries, hop by hop, and what its delay buys."""
+    from cosim.api import load
+    from cosim.describe import explain_link
+    from cosim.scenario.plan import make_plan
+    from cosim.scenario.schema import did_you_mean
+    from cosim.sdk import CosimError
+
+    plan = make_plan(load(scenario, set_ or []))
+    if link not in plan.links:
+        raise CosimError(f"there is no link {link!r}", mend=did_you_mean(link, list(plan.links)))
+    print("\n".join(explain_link(plan, link)))
+
+
+@app.command()
+def info(run: RunArg, json_: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Tell what a run left: how it was made, its streams, its links and their hashes."""
+    from cosim.console import print_summary
+    from cosim.results import open_run
+
+    result = open_run(run)
+    if json_:
+        print(json.dumps({"provenance": result.provenance, "streams": result.streams(), "hashes": result.hashes}, indent=2))
+        return
+    facts = result.provenance
+    if facts["outcome"] == "running":
+        print(f"{facts['name']}: still running, or ended without a word; what was recorded is readable")
+    else:
+        print_summary(result)
+    for name, kind in result.streams().items():
+        size = f"{len(result.spikes(name).times_ms)} spikes" if kind == "spikes" else f"{' x '.join(map(str, result.samples(name).values.shape))} samples"
+        print(f"stream: {name}  {size}")
+    print(f"made: {facts['started']} on {facts['host']} by {facts['command_line']}\nversions: {facts['versions']}")
+
+
+@app.command()
+def diff(first: RunArg, second: RunArg) -> None:
+    """Compare two runs: the first link, frame and channel that differ. Exit code 3 when any does."""
+    from cosim.compare import differences
+    from cosim.results import open_run
+
+    found = differences(open_run(first), open_run(second))
+    if not found:
+        print(f"equal: all {len(open_run(first).links())} links carry the same bits")
+        return
+    print(f"differ: {len(found)} of {len(open_run(first).links())} links; the runs part at {found[0].source}")
+    print("\n".join(map(str, found)))
+    raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def verify(
+    scenario: ScenarioArg,
+    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="folder of the runs; runs/verify-<name> unless given")] = None,
+    transport: Annotated[Optional[str], typer.Option(metavar="T")] = None,
+) -> None:
+    """Run a scenario and hold what it claims: claim, expected, measured, tolerance, source."""
+    from cosim.api import find_scenario
+    from cosim.claims import verify as verify_scenario
+    from cosim.console import ConsoleListener, print_claims
+
+    _check_transport(transport)
+    path = find_scenario(scenario)
+    claims = list(verify_scenario(path, out or Path("runs") / f"verify-{path.parent.name}", ConsoleListener(), transport))
+    print_claims(claims)
+    failed = sum(not claim.holds for claim in claims)
+    print(f"{len(claims) - failed} of {len(claims)} claims hold")
+    if failed or not claims:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def plot(run: RunArg, out: Annotated[Optional[Path], typer.Option(metavar="FILE", help=".png or .svg; figure.png in the run's folder unless given")] = None) -> None:
+    """Draw a run: the scenario's own figure where it has one, else its streams and who waited for whom."""
+    from cosim.results import open_run
+
+    print(f"picture: {_draw(open_run(run), out)}")
+
+
+@app.command(name="list")
+def list_(what: Annotated[str, typer.Argument(metavar="engines|translators|scenarios")] = "engines") -> None:
+    """List what is installed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, words in _listing(what):
+        table.add_row(name, words)
+    Console(soft_wrap=True).print(table)
+
+
+@app.command()
+def describe(
+    name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="an engine, a translator, package.module:Class or ./file.py:Class")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="print the JSON Schema: of a plug-in's parameters, or of the scenario file")] = False,
+) -> None:
+    """Tell about an engine or a translator: what it does, its parameters, units and ports."""
+    from cosim.describe import find_plugin
+    from cosim.scenario.schema import ScenarioFile
+    from cosim.sdk import CosimError
+
+    if name is None:
+        if not schema:
+            raise CosimError("describe what?", mend="name an engine or a translator (cosim list engines), or ask for --schema")
+        print(json.dumps(ScenarioFile.model_json_schema(by_alias=True), indent=2))
+        return
+    kind, cls = find_plugin(name, Path.cwd())
+    if schema:
+        print(json.dumps(cls.Params.model_json_schema(), indent=2))
+        return
+    _print_plugin(name, kind, cls)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine: Python, packages, cores, MPI and whether ranks can start, simulators."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from cosim.describe import machine_report
+
+    rows = machine_report()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, finding, well in rows:
+        table.add_row("[green]ok[/green]" if well else "[red]!![/red]", name, finding)
+    Console(soft_wrap=True).print(table)
+    if not all(well for *_, well in rows):
+        raise typer.Exit(FAILED)
+
+
+# -- what the commands print -------------------------------------------------------------------------------------------
+
+
+def _check_transport(transport: str | None) -> None:
+    from cosim.scenario.schema import did_you_mean
+    from cosim.sdk import CosimError
+
+    known = ["auto", "inline", "zeromq", "zeromq-tcp", "mpi"]
+    if transport is not None and transport not in known:
+        raise CosimError(f"there is no transport {transport!r}", mend=did_you_mean(transport, known))
+
+
+def _draw(result: Any, out: Path | None) -> Path:
+    from cosim.pictures import draw_run
+
+    return draw_run(result, out or result.folder / "figure.png")
+
+
+def _print_plan(plan: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from cosim.scenario.forecast import forecast
+    from cosim.sdk import format_ns
+
+    console, expected = Console(soft_wrap=True), forecast(plan)
+    console.print(f"[bold]{plan.name}[/bold]  {plan.scenario.file.about.description}".rstrip())
+    table = Table("engine", "use", "window", "windows", "ports in", "ports out", box=None, header_style="bold", pad_edge=False)
+    for name, engine in plan.engines.items():
+        ins, outs = ", ".join(engine.arriving) or "-", ", ".join(engine.outputs)
+        table.add_row(name, plan.scenario.file.engines[name].use, format_ns(engine.window_ns), str(expected.windows[name]), ins, outs)
+    console.print(table)
+    if plan.links:
+        table = Table("link", "from", "to", "via", "delay", "interval", box=None, header_style="bold", pad_edge=False)
+        for name, link in plan.links.items():
+            via = " > ".join(stage.name for stage in link.stages) or "-"
+            delay = format_ns(link.delay_ns) + (" (hold)" if link.hold else "")
+            table.add_row(name, f"{link.source}.{link.source_port.name}", f"{link.target}.{link.target_port.name}", via, delay, format_ns(link.interval_ns))
+        console.print(table)
+    console.print(f"[green]cannot deadlock[/green] (proof by {plan.proof.method}, {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)")
+    gain = f"a process for each engine is at best {expected.speed_up:.3g} x as fast as one process"
+    console.print(f"forecast: {gain}; waits run along {' > '.join(expected.critical)}")
+
+
+def _listing(what: str) -> list[tuple[str, str]]:
+    from cosim.api import installed_scenarios
+    from cosim.describe import first_line
+    from cosim.scenario import registry
+    from cosim.scenario.schema import did_you_mean
+    from cosim.sdk import CosimError
+
+    if what == "scenarios":
+        from cosim.scenario.reader import read_file
+
+        return [(name, read_file(path).data.get("about", {}).get("description", "")) for name, path in installed_scenarios().items()]
+    if what not in ("engines", "translators"):
+        raise CosimError(f"there is no list of {what!r}", mend=did_you_mean(what, ["engines", "translators", "scenarios"]))
+    kind: Any = what.removesuffix("s")
+    return [(name, first_line(registry.find(kind, name, Path.cwd()))) for name in registry.installed(kind)]
+
+
+def _print_plugin(name: str, kind: str, cls: Any) -> None:
+    import inspect
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from cosim.describe import parameter_rows
+
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{name}  ({kind}, {cls.__module__}:{cls.__qualname__})\n")
+    console.print(inspect.getdoc(cls) or "", "\n")
+    table = Table("parameter", "type", "unit", "default", "", box=None, header_style="bold", pad_edge=False)
+    for row in parameter_rows(cls.Params):
+        table.add_row(*row)
+    console.print(table)
+    if kind == "engine":
+        _print_ports(cls, console)
+
+
+def _print_ports(cls: Any, console: Any) -> None:
+    from pydantic import ValidationError
+
+    from cosim.sdk import CosimError
+
+    try:
+        ports = cls.ports(cls.Params())
+    except (ValidationError, CosimError):
+        console.print("\nports: they depend on parameters that have no default")
+        return
+    console.print("\nports with the default parameters")
+    for port in ports:
+        console.print(f"  {port.direction:<4}{port.name:<14}{port.describe()}")
+
+
+def main() -> None:
+    """Entry point: errors become messages and exit codes."""
+    rank_zero = all(os.environ.get(name, "0") == "0" for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK"))
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else DONE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        sys.exit(_explain_exit(error, rank_zero))
+
+
+def _explain_exit(error: Exception, speaks: bool) -> int:
+    from cosim.sdk import CosimError
+
+    show = getattr(error, "show", None)
+    if show is not None:  # a slip on the command line: click knows how to say it
+        if speaks:
+            show()
+        return int(getattr(error, "exit_code", WRONG))
+    if type(error).__name__ == "Abort":
+        return INTERRUPTED
+    if not isinstance(error, CosimError):
+        raise error
+    from cosim.console import print_error
+    from cosim.runtime.launcher import RunFailed
+
+    if speaks:
+        print_error(error)
+    if isinstance(error, RunFailed):
+        if speaks:
+            print(f"recorded so far: {error.folder / 'run.h5'}", file=sys.stderr)
+        return FAILED
+    return WRONG
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Words about plug-ins, links and machines: what ``describe``, ``explain``, ``list`` and ``doctor`` print."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from cosim.scenario import registry
+from cosim.scenario.plan import LinkPlan, Plan
+from cosim.sdk import CosimError, Port, Unit, format_ns
+
+SIMULATORS = ("nest", "neuron", "arbor", "brian2", "tvb", "nengo", "steps", "mujoco", "gymnasium", "pyneuroml", "fmpy")
+
+
+def first_line(cls: Any) -> str:
+    """The first sentence of a class's docstring."""
+    return (inspect.getdoc(cls) or "").split("\n")[0]
+
+
+def find_plugin(name: str, folder: Path) -> tuple[str, Any]:
+    """An engine or a translator by name; a CosimError that names both kinds where there is none."""
+    for kind in ("engine", "translator"):
+        if ":" in name or name in registry.installed(kind):
+            try:
+                return kind, registry.find(kind, name, folder)
+            except CosimError:
+                if kind == "translator" or ":" not in name:
+                    raise
+    known = [*registry.installed("engine"), *registry.installed("translator")]
+    from cosim.scenario.schema import did_you_mean
+
+    raise CosimError(f"there is no engine or translator {name!r}", mend=did_you_mean(name, known))
+
+
+def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str, str]]:
+    """For each parameter: name, type, unit, default, help; nested parameters with dotted names."""
+    for name, field in model.model_fields.items():
+        unit = next((m.unit for m in field.metadata if isinstance(m, Unit)), "")
+        nested = _nested(field.annotation)
+        default = "required" if field.is_required() else "" if field.default is PydanticUndefined or isinstance(field.default, BaseModel) else str(field.default)
+        yield f"{prefix}{name}", _type_name(field.annotation), unit, default, " ".join((field.description or "").split())
+        for inner in nested:
+            yield from parameter_rows(inner, f"{prefix}{name}.")
+
+
+def _nested(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for argument in get_args(annotation) for m in _nested(argument)]
+
+
+def _type_name(annotation: Any) -> str:
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("pathlib._local.", "").replace("pathlib.", "")
+
+
+def explain_link(plan: Plan, name: str) -> list[str]:
+    """What happens to what a link carries, hop by hop, and what its delay buys."""
+    link = plan.links[name]
+    source, target = plan.engines[link.source], plan.engines[link.target]
+    lines = [f"{link.source}.{link.source_port.name} --{name}--> {link.target}.{link.target_port.name}", ""]
+    lines.append(f"  says      {_port(link.source_port)}, every {format_ns(source.window_ns)}")
+    if link.select is not None:
+        lines.append(f"  select    {len(link.select)} of {len(link.source_port.space)} channels")
+    if link.interval_ns != source.window_ns:
+        lines.append(f"  frames    of {format_ns(link.interval_ns)}")
+    for i, stage in enumerate(link.stages):
+        side = "source" if i < link.stages_at_source else "target"
+        lines.append(f"  {stage.name:<9} at the {side}: {first_line(stage.cls)}")
+        lines.append(f"            gives {_port(stage.build().port)}")
+    channels = link.channels
+    if channels.operation != "one_to_one" or channels.scale != 1.0 or channels.into is not None:
+        scale = f", times {channels.scale:g} ({link.carried.unit} to {link.target_port.unit})" if channels.scale != 1.0 else ""
+        lines.append(f"  map       {channels.operation.replace('_', ' ')} to {len(channels.rows_filled(channels.width))} of {channels.width} channels{scale}")
+    lines.append(f"  takes     {_port(target.arriving[link.target_port.name])}, every {format_ns(target.window_ns)}")
+    lines += ["", *_timing(plan, link)]
+    return lines
+
+
+def _timing(plan: Plan, link: LinkPlan) -> list[str]:
+    source, target = plan.engines[link.source], plan.engines[link.target]
+    lead, own = link.source_port.lead_ns, link.delay_ns - link.source_port.lead_ns
+    lines = [f"  delay     {format_ns(link.delay_ns)} in all: lead of the port {format_ns(lead)} + link {format_ns(own)}"]
+    if link.hold:
+        lines.append("  time      held: the last value known at the window's start")
+    lookahead = link.delay_ns - max(source.window_ns, link.interval_ns)
+    buys = "nothing can overlap along this link"
+    if link.delay_ns >= 2 * target.window_ns:
+        buys = "both ends compute at once and the transfer is hidden"
+    elif link.delay_ns >= target.window_ns:
+        buys = "both ends can compute at once"
+    lines.append(f"  lookahead {format_ns(max(lookahead + source.window_ns, 0))}: {buys}")
+    bound = "bounded by the loop it is in" if link.name in plan.proof.in_loop else f"{format_ns(plan.proof.buffers_ns[link.name])} of source time and some intervals, by credit"
+    lines.append(f"  room      {bound}")
+    lines.append(f"  before 0  {'the initial value' if link.initial is not None else 'zero, or no spikes'}")
+    return lines
+
+
+def _port(port: Port) -> str:
+    step = f", step {format_ns(port.dt_ns)}" if port.kind == "samples" and port.dt_ns else ""
+    return port.describe() + step
+
+
+def machine_report() -> list[tuple[str, str, bool]]:
+    """What ``cosim doctor`` looks at: name, finding, whether it is well."""
+    rows = [("python", f"{platform.python_version()}  {sys.executable}", sys.version_info >= (3, 11))]
+    for package in ("neuro-cosim", "numpy", "numba", "scipy", "h5py", "pyzmq", "networkx", "pydantic"):
+        rows.append((package, _version(package), _version(package) != "missing"))
+    rows.append(("cores", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} usable", True))
+    rows += [("numba cache", *_numba_cache()), *_mpi_rows()]
+    found = [name for name in SIMULATORS if importlib.util.find_spec(name) is not None]
+    rows.append(("simulators", ", ".join(found) or "none found (they are optional)", True))
+    rows.append(("tvb-data", "found" if importlib.util.find_spec("tvb_data") else "not found (extra: data)", True))
+    return rows
+
+
+def _numba_cache() -> tuple[str, bool]:
+    import engines
+
+    folder = Path(engines.__file__).parent
+    writable = os.access(folder, os.W_OK)
+    place = str(folder) if writable else os.environ.get("NUMBA_CACHE_DIR", "your home's cache, as numba chooses")
+    return f"compiled kernels are kept beside {place}", True
+
+
+def _mpi_rows() -> list[tuple[str, str, bool]]:
+    if importlib.util.find_spec("mpi4py") is None:
+        return [("mpi", "mpi4py is not installed (extra: mpi)", True)]
+    mpirun = find_mpirun()
+    if mpirun is None:
+        return [("mpi", "no mpirun on PATH or beside python", False)]
+    program = "from mpi4py import MPI; w = MPI.COMM_WORLD; w.rank or print(w.size, MPI.Get_library_version().splitlines()[0][:60])"
+    try:
+        answer = subprocess.run([mpirun, "-n", "2", sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return [("mpi", f"{mpirun} starts no ranks within 60 s", False)]
+    well = answer.returncode == 0 and answer.stdout.startswith("2 ")
+    return [("mpi", f"{mpirun}: {answer.stdout.strip()[2:] if well else answer.stderr.strip()[-200:] or answer.stdout.strip()}", well)]
+
+
+def find_mpirun() -> str | None:
+    """The mpirun beside this Python (from a wheel), or on PATH."""
+    beside = Path(sys.executable).parent / "mpirun"
+    return str(beside) if beside.exists() else shutil.which("mpirun")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"

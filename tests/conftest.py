@@ -1,0 +1,53 @@
+"""What tests share: running a scenario given as values, and hashes of its links."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cosim
+from cosim.describe import find_mpirun
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def run_hashes(tmp_path):
+    """Run a scenario under a transport and return its link hashes."""
+    count = 0
+
+    def go(scenario, transport="inline", processes=None, delay_ms=0.0):
+        nonlocal count
+        count += 1
+        old = os.environ.pop("COSIM_TEST_DELAY_MS", None)
+        if delay_ms:
+            os.environ["COSIM_TEST_DELAY_MS"] = str(delay_ms)
+        try:
+            run = cosim.run(scenario, out=tmp_path / f"run{count}", transport=transport, processes=processes)
+        finally:
+            os.environ.pop("COSIM_TEST_DELAY_MS", None)
+            if old is not None:
+                os.environ["COSIM_TEST_DELAY_MS"] = old
+        return run.hashes
+
+    return go
+
+
+@pytest.fixture
+def mpirun():
+    """Run a command on ranks; skipped where there is no MPI."""
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+    launcher = find_mpirun()
+    if launcher is None:
+        pytest.skip("there is no mpirun")
+
+    def go(ranks, *command, timeout=120, **environment):
+        # a hang must fail here and leave no ranks behind
+        env = {**os.environ, **environment}
+        return subprocess.run([launcher, "-n", str(ranks), sys.executable, *command], capture_output=True, text=True, timeout=timeout, env=env, check=False)
+
+    return go
