@@ -42,7 +42,11 @@ def load(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence
 
     ``settings`` are ``"engines.brain.params.G=2.1"`` strings, or a mapping of such keys to values.
     """
-    lines = [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in settings.items()] if isinstance(settings, Mapping) else list(settings)
+    lines = (
+        [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in settings.items()]
+        if isinstance(settings, Mapping)
+        else list(settings)
+    )
     if isinstance(scenario, Scenario):
         return scenario
     if isinstance(scenario, Mapping):

@@ -66,7 +66,9 @@ def verify(scenario: Path, out: Path, listener: Any = None, transport: str | Non
 def _claims_of(scenario: Path) -> Callable[[RunScenario], Iterator[Claim]]:
     found = load_beside(scenario, "claims.py", "claims")
     if found is None:
-        raise CosimError(f"{scenario.parent.name} claims nothing", where=str(scenario.parent), mend="write claims.py with a function claims(run)")
+        raise CosimError(
+            f"{scenario.parent.name} claims nothing", where=str(scenario.parent), mend="write claims.py with a function claims(run)"
+        )
     return found  # type: ignore[no-any-return]
 
 

@@ -10,11 +10,21 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Couples brain simulators: one scenario, run anywhere, with the same bits.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Couples brain simulators: one scenario, run anywhere, with the same bits.",
+)
 
-ScenarioArg = Annotated[str, typer.Argument(metavar="SCENARIO", help="a file, a folder with scenario.yaml, or the name of an installed scenario")]
+ScenarioArg = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="a file, a folder with scenario.yaml, or the name of an installed scenario")
+]
 RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
-SetOption = Annotated[Optional[list[str]], typer.Option("--set", metavar="K=V", help="override a value of the scenario, e.g. engines.brain.params.G=2.1")]
+SetOption = Annotated[
+    Optional[list[str]],
+    typer.Option("--set", metavar="K=V", help="override a value of the scenario, e.g. engines.brain.params.G=2.1"),
+]
 
 DONE, FAILED, WRONG, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -23,7 +33,9 @@ DONE, FAILED, WRONG, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 130
 def run(
     scenario: ScenarioArg,
     set_: SetOption = None,
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="folder of the run; runs/<name>/<date-time> unless given")] = None,
+    out: Annotated[
+        Optional[Path], typer.Option(metavar="DIR", help="folder of the run; runs/<name>/<date-time> unless given")
+    ] = None,
     transport: Annotated[Optional[str], typer.Option(metavar="T", help="auto, inline, zeromq, zeromq-tcp or mpi")] = None,
     processes: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="worker processes (zeromq)")] = None,
     stop: Annotated[Optional[str], typer.Option(metavar="TIME", help="simulated time, e.g. '2 s'")] = None,
@@ -37,9 +49,15 @@ def run(
     from cosim.console import ConsoleListener, print_summary
 
     settings = list(set_ or [])
-    settings += [f"{key}={value}" for key, value in (("clock.stop", stop), ("clock.seed", seed), ("run.realtime", realtime)) if value is not None]
+    settings += [
+        f"{key}={value}"
+        for key, value in (("clock.stop", stop), ("clock.seed", seed), ("run.realtime", realtime))
+        if value is not None
+    ]
     _check_transport(transport)
-    result = run_scenario(scenario, settings=settings, out=out, transport=transport, processes=processes, listener=ConsoleListener(quiet))
+    result = run_scenario(
+        scenario, settings=settings, out=out, transport=transport, processes=processes, listener=ConsoleListener(quiet)
+    )
     if result is not None and not quiet:
         print_summary(result)
     if result is not None and plot:
@@ -47,7 +65,9 @@ def run(
 
 
 @app.command()
-def check(scenario: ScenarioArg, set_: SetOption = None, json_: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+def check(
+    scenario: ScenarioArg, set_: SetOption = None, json_: Annotated[bool, typer.Option("--json", help="for programs")] = False
+) -> None:
     """Validate a scenario, prove that it cannot deadlock, forecast its run. Nothing is built."""
     from cosim.api import check as check_scenario
     from cosim.console import print_error
@@ -110,7 +130,11 @@ def info(run: RunArg, json_: Annotated[bool, typer.Option("--json", help="for pr
     else:
         print_summary(result)
     for name, kind in result.streams().items():
-        size = f"{len(result.spikes(name).times_ms)} spikes" if kind == "spikes" else f"{' x '.join(map(str, result.samples(name).values.shape))} samples"
+        size = (
+            f"{len(result.spikes(name).times_ms)} spikes"
+            if kind == "spikes"
+            else f"{' x '.join(map(str, result.samples(name).values.shape))} samples"
+        )
         print(f"stream: {name}  {size}")
     print(f"made: {facts['started']} on {facts['host']} by {facts['command_line']}\nversions: {facts['versions']}")
 
@@ -152,7 +176,12 @@ def verify(
 
 
 @app.command()
-def plot(run: RunArg, out: Annotated[Optional[Path], typer.Option(metavar="FILE", help=".png or .svg; figure.png in the run's folder unless given")] = None) -> None:
+def plot(
+    run: RunArg,
+    out: Annotated[
+        Optional[Path], typer.Option(metavar="FILE", help=".png or .svg; figure.png in the run's folder unless given")
+    ] = None,
+) -> None:
     """Draw a run: the scenario's own figure where it has one, else its streams and who waited for whom."""
     from cosim.results import open_run
 
@@ -173,8 +202,12 @@ def list_(what: Annotated[str, typer.Argument(metavar="engines|translators|scena
 
 @app.command()
 def describe(
-    name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="an engine, a translator, package.module:Class or ./file.py:Class")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="print the JSON Schema: of a plug-in's parameters, or of the scenario file")] = False,
+    name: Annotated[
+        Optional[str], typer.Argument(metavar="NAME", help="an engine, a translator, package.module:Class or ./file.py:Class")
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="print the JSON Schema: of a plug-in's parameters, or of the scenario file")
+    ] = False,
 ) -> None:
     """Tell about an engine or a translator: what it does, its parameters, units and ports."""
     from cosim.describe import find_plugin
@@ -240,16 +273,27 @@ def _print_plan(plan: Any) -> None:
     table = Table("engine", "use", "window", "windows", "ports in", "ports out", box=None, header_style="bold", pad_edge=False)
     for name, engine in plan.engines.items():
         ins, outs = ", ".join(engine.arriving) or "-", ", ".join(engine.outputs)
-        table.add_row(name, plan.scenario.file.engines[name].use, format_ns(engine.window_ns), str(expected.windows[name]), ins, outs)
+        table.add_row(
+            name, plan.scenario.file.engines[name].use, format_ns(engine.window_ns), str(expected.windows[name]), ins, outs
+        )
     console.print(table)
     if plan.links:
         table = Table("link", "from", "to", "via", "delay", "interval", box=None, header_style="bold", pad_edge=False)
         for name, link in plan.links.items():
             via = " > ".join(stage.name for stage in link.stages) or "-"
             delay = format_ns(link.delay_ns) + (" (hold)" if link.hold else "")
-            table.add_row(name, f"{link.source}.{link.source_port.name}", f"{link.target}.{link.target_port.name}", via, delay, format_ns(link.interval_ns))
+            table.add_row(
+                name,
+                f"{link.source}.{link.source_port.name}",
+                f"{link.target}.{link.target_port.name}",
+                via,
+                delay,
+                format_ns(link.interval_ns),
+            )
         console.print(table)
-    console.print(f"[green]cannot deadlock[/green] (proof by {plan.proof.method}, {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)")
+    console.print(
+        f"[green]cannot deadlock[/green] (proof by {plan.proof.method}, {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)"
+    )
     gain = f"a process for each engine is at best {expected.speed_up:.3g} x as fast as one process"
     console.print(f"forecast: {gain}; waits run along {' > '.join(expected.critical)}")
 
@@ -264,7 +308,9 @@ def _listing(what: str) -> list[tuple[str, str]]:
     if what == "scenarios":
         from cosim.scenario.reader import read_file
 
-        return [(name, read_file(path).data.get("about", {}).get("description", "")) for name, path in installed_scenarios().items()]
+        return [
+            (name, read_file(path).data.get("about", {}).get("description", "")) for name, path in installed_scenarios().items()
+        ]
     if what not in ("engines", "translators"):
         raise CosimError(f"there is no list of {what!r}", mend=did_you_mean(what, ["engines", "translators", "scenarios"]))
     kind: Any = what.removesuffix("s")
@@ -307,7 +353,9 @@ def _print_ports(cls: Any, console: Any) -> None:
 
 def main() -> None:
     """Entry point: errors become messages and exit codes."""
-    rank_zero = all(os.environ.get(name, "0") == "0" for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK"))
+    rank_zero = all(
+        os.environ.get(name, "0") == "0" for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+    )
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
@@ -337,6 +385,10 @@ def _explain_exit(error: Exception, speaks: bool) -> int:
     if isinstance(error, RunFailed):
         if speaks:
             print(f"recorded so far: {error.folder / 'run.h5'}", file=sys.stderr)
+        if error.what.startswith("recording stopped"):  # HDF5 would try the full disk once more on the way out, and crash
+            sys.stderr.flush()
+            sys.stdout.flush()
+            os._exit(FAILED)
         return FAILED
     return WRONG
 

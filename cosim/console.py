@@ -31,8 +31,16 @@ class ConsoleListener:
     def started(self, plan: Plan, transport: str, workers: int) -> None:
         if self._quiet:
             return
-        where = "in one process" if transport == "inline" else f"on {workers} MPI rank{'s' * (workers > 1)}" if transport == "mpi" else f"in {workers} processes over {transport}"
-        self._console.print(f"[bold]{escape(plan.name)}[/bold]: {len(plan.engines)} engines, {len(plan.links)} links, {format_ns(plan.stop_ns)} {where}")
+        where = (
+            "in one process"
+            if transport == "inline"
+            else f"on {workers} MPI rank{'s' * (workers > 1)}"
+            if transport == "mpi"
+            else f"in {workers} processes over {transport}"
+        )
+        self._console.print(
+            f"[bold]{escape(plan.name)}[/bold]: {len(plan.engines)} engines, {len(plan.links)} links, {format_ns(plan.stop_ns)} {where}"
+        )
         if self._console.is_terminal:
             self._start_bar(plan)
 
@@ -76,18 +84,40 @@ def print_summary(run: Run) -> None:
     console, facts, overview = Console(), run.provenance, run.overview
     wall = float(facts["wall_s"])
     speed = f", {facts['simulated_s'] / wall:.3g} x real time" if wall else ""
-    console.print(f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}  ({facts['transport']}, seed {facts['seed']})")
-    table = Table("engine", "worker", "windows", "computing", "per window", "share of wall time", box=None, header_style="bold", pad_edge=False)
+    console.print(
+        f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}  ({facts['transport']}, seed {facts['seed']})"
+    )
+    table = Table(
+        "engine",
+        "worker",
+        "windows",
+        "computing",
+        "per window",
+        "share of wall time",
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+    )
     for name, windows in sorted(overview["windows"].items()):
         compute = overview["compute_ns"][name] * 1e-9
         share = f"{100 * compute / wall:.0f} %" if wall else ""
-        table.add_row(name, str(overview["homes"][name]), str(windows), f"{compute:.3g} s", f"{1e6 * compute / max(windows, 1):.3g} µs", share)
+        table.add_row(
+            name, str(overview["homes"][name]), str(windows), f"{compute:.3g} s", f"{1e6 * compute / max(windows, 1):.3g} µs", share
+        )
     console.print(table)
     links = run.links()
     if links:
-        table = Table("link", "frames", "volume", "waited for it", "SHA-256 of its stream", box=None, header_style="bold", pad_edge=False)
+        table = Table(
+            "link", "frames", "volume", "waited for it", "SHA-256 of its stream", box=None, header_style="bold", pad_edge=False
+        )
         for name, link in links.items():
-            table.add_row(name, str(link.frames), _size(link.bytes), f"{overview['waited_ns'].get(name, 0) * 1e-9:.3g} s", link.sha256[:16] or "not kept")
+            table.add_row(
+                name,
+                str(link.frames),
+                _size(link.bytes),
+                f"{overview['waited_ns'].get(name, 0) * 1e-9:.3g} s",
+                link.sha256[:16] or "not kept",
+            )
         console.print(table)
     console.print(f"results: {escape(str(run.file))}")
 
@@ -117,7 +147,14 @@ def print_claims(claims: list[Any]) -> None:
     for claim in claims:
         unit = f" {claim.unit}" if claim.unit else ""
         mark = "[green]holds[/green]" if claim.holds else "[red]fails[/red]"
-        table.add_row(mark, escape(claim.name), f"{claim.expected:.6g}{unit}", f"{claim.measured:.6g}{unit}", f"{claim.tolerance:.3g}{unit}", escape(claim.source))
+        table.add_row(
+            mark,
+            escape(claim.name),
+            f"{claim.expected:.6g}{unit}",
+            f"{claim.measured:.6g}{unit}",
+            f"{claim.tolerance:.3g}{unit}",
+            escape(claim.source),
+        )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 

@@ -49,7 +49,13 @@ def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
     for name, field in model.model_fields.items():
         unit = next((m.unit for m in field.metadata if isinstance(m, Unit)), "")
         nested = _nested(field.annotation)
-        default = "required" if field.is_required() else "" if field.default is PydanticUndefined or isinstance(field.default, BaseModel) else str(field.default)
+        default = (
+            "required"
+            if field.is_required()
+            else ""
+            if field.default is PydanticUndefined or isinstance(field.default, BaseModel)
+            else str(field.default)
+        )
         yield f"{prefix}{name}", _type_name(field.annotation), unit, default, " ".join((field.description or "").split())
         for inner in nested:
             yield from parameter_rows(inner, f"{prefix}{name}.")
@@ -84,7 +90,9 @@ def explain_link(plan: Plan, name: str) -> list[str]:
     channels = link.channels
     if channels.operation != "one_to_one" or channels.scale != 1.0 or channels.into is not None:
         scale = f", times {channels.scale:g} ({link.carried.unit} to {link.target_port.unit})" if channels.scale != 1.0 else ""
-        lines.append(f"  map       {channels.operation.replace('_', ' ')} to {len(channels.rows_filled(channels.width))} of {channels.width} channels{scale}")
+        lines.append(
+            f"  map       {channels.operation.replace('_', ' ')} to {len(channels.rows_filled(channels.width))} of {channels.width} channels{scale}"
+        )
     lines.append(f"  takes     {_port(target.arriving[link.target_port.name])}, every {format_ns(target.window_ns)}")
     lines += ["", *_timing(plan, link)]
     return lines
@@ -103,7 +111,11 @@ def _timing(plan: Plan, link: LinkPlan) -> list[str]:
     elif link.delay_ns >= target.window_ns:
         buys = "both ends can compute at once"
     lines.append(f"  lookahead {format_ns(max(lookahead + source.window_ns, 0))}: {buys}")
-    bound = "bounded by the loop it is in" if link.name in plan.proof.in_loop else f"{format_ns(plan.proof.buffers_ns[link.name])} of source time and some intervals, by credit"
+    bound = (
+        "bounded by the loop it is in"
+        if link.name in plan.proof.in_loop
+        else f"{format_ns(plan.proof.buffers_ns[link.name])} of source time and some intervals, by credit"
+    )
     lines.append(f"  room      {bound}")
     lines.append(f"  before 0  {'the initial value' if link.initial is not None else 'zero, or no spikes'}")
     return lines
@@ -144,11 +156,15 @@ def _mpi_rows() -> list[tuple[str, str, bool]]:
         return [("mpi", "no mpirun on PATH or beside python", False)]
     program = "from mpi4py import MPI; w = MPI.COMM_WORLD; w.rank or print(w.size, MPI.Get_library_version().splitlines()[0][:60])"
     try:
-        answer = subprocess.run([mpirun, "-n", "2", sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run(
+            [mpirun, "-n", "2", sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        )
     except subprocess.TimeoutExpired:
         return [("mpi", f"{mpirun} starts no ranks within 60 s", False)]
     well = answer.returncode == 0 and answer.stdout.startswith("2 ")
-    return [("mpi", f"{mpirun}: {answer.stdout.strip()[2:] if well else answer.stderr.strip()[-200:] or answer.stdout.strip()}", well)]
+    return [
+        ("mpi", f"{mpirun}: {answer.stdout.strip()[2:] if well else answer.stderr.strip()[-200:] or answer.stdout.strip()}", well)
+    ]
 
 
 def find_mpirun() -> str | None:

@@ -103,7 +103,16 @@ def _draw_link(axes: Any, link: LinkPlan, places: dict[str, tuple[float, float]]
     axes.add_patch(FancyArrowPatch(tuple(start), tuple(end), connectionstyle=f"arc3,rad={bend}", **style))
     via = " > ".join(stage.name for stage in link.stages)
     words = f"{link.name}" + (f"\n{via}" if via else "") + f"\n{format_ns(link.delay_ns)}{' (hold)' if link.hold else ''}"
-    axes.text(*middle, words, fontsize=7.5, color=colour, ha="center", va="center", zorder=2, bbox={"fc": "white", "ec": "none", "pad": 1.0, "alpha": 0.9})
+    axes.text(
+        *middle,
+        words,
+        fontsize=7.5,
+        color=colour,
+        ha="center",
+        va="center",
+        zorder=2,
+        bbox={"fc": "white", "ec": "none", "pad": 1.0, "alpha": 0.9},
+    )
 
 
 # -- a run at a glance -------------------------------------------------------------------------------------------------

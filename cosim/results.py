@@ -34,7 +34,10 @@ class SpikeTrain:
         """A list of neo.SpikeTrain, one a channel, as Elephant takes them."""
         import neo
 
-        return [neo.SpikeTrain(self.times_ms[self.channels == c], units="ms", t_start=0, t_stop=self.stop_ms, name=label) for c, label in enumerate(self.labels)]
+        return [
+            neo.SpikeTrain(self.times_ms[self.channels == c], units="ms", t_start=0, t_stop=self.stop_ms, name=label)
+            for c, label in enumerate(self.labels)
+        ]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,13 @@ class SampledSignal:
         import xarray
 
         attributes = {"unit": self.unit, "quantity": self.quantity, "of": self.of}
-        return xarray.DataArray(self.values, coords={"time": self.times_ms, "channel": list(self.labels)}, dims=("time", "channel"), name=self.name, attrs=attributes)
+        return xarray.DataArray(
+            self.values,
+            coords={"time": self.times_ms, "channel": list(self.labels)},
+            dims=("time", "channel"),
+            name=self.name,
+            attrs=attributes,
+        )
 
     def to_neo(self) -> Any:
         """A neo.AnalogSignal."""
@@ -70,7 +79,9 @@ class SampledSignal:
 
         unit = self.unit if self.unit != "1" else "dimensionless"
         dt = (self.times_ms[1] - self.times_ms[0]) if len(self.times_ms) > 1 else 1.0
-        return neo.AnalogSignal(self.values, units=unit, sampling_period=dt * quantities.ms, t_start=self.times_ms[0] * quantities.ms, name=self.name)
+        return neo.AnalogSignal(
+            self.values, units=unit, sampling_period=dt * quantities.ms, t_start=self.times_ms[0] * quantities.ms, name=self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -107,14 +118,25 @@ class Run:
         """Names of what was recorded, and whether they are spikes or samples."""
         with self._open() as file:
             found = {name: kind for kind in ("spikes", "samples") if kind in file for name in file[kind]}
-            found.update({name: "samples" if "values" in link else "spikes" for name, link in file["links"].items() if "values" in link or "timestamps" in link})
+            found.update(
+                {
+                    name: "samples" if "values" in link else "spikes"
+                    for name, link in file["links"].items()
+                    if "values" in link or "timestamps" in link
+                }
+            )
             return found
 
     def _group(self, file: Any, name: str, kind: str) -> Any:
         for path in (f"{kind}/{name}", f"links/{name}"):
             if path in file and ("values" if kind == "samples" else "timestamps") in file[path]:
                 return file[path]
-        raise CosimError(f"the run has no {kind} {name!r}", where=str(self.file), why=f"recorded: {', '.join(self.streams()) or 'nothing'}", mend="record: {streams: [engine.port]} in the scenario")
+        raise CosimError(
+            f"the run has no {kind} {name!r}",
+            where=str(self.file),
+            why=f"recorded: {', '.join(self.streams()) or 'nothing'}",
+            mend="record: {streams: [engine.port]} in the scenario",
+        )
 
     def spikes(self, name: str) -> SpikeTrain:
         """The spikes of ``engine.port``, or of a link that was recorded."""
@@ -123,7 +145,9 @@ class Run:
             count = len(group["node_ids"])  # written last: what stands there has its time
             groups = {n: g[:] for n, g in group["groups"].items()} if "groups" in group else {}
             stop = file["provenance"].attrs["stop_ns"] / NS_PER_MS
-            return SpikeTrain(name, group["timestamps"][:count], group["node_ids"][:].astype(np.int64), _labels(group), groups, float(stop))
+            return SpikeTrain(
+                name, group["timestamps"][:count], group["node_ids"][:].astype(np.int64), _labels(group), groups, float(stop)
+            )
 
     def samples(self, name: str) -> SampledSignal:
         """The samples of ``engine.port``, or of a link that was recorded."""
@@ -139,8 +163,16 @@ class Run:
         with self._open() as file:
             return {
                 name: LinkRecord(
-                    name, str(g.attrs.get("sha256", "")), int(g.attrs.get("frames", len(g["digests"]))), int(g.attrs.get("bytes", 0)),
-                    g.attrs["delay_ns"] / NS_PER_MS, g.attrs["interval_ns"] / NS_PER_MS, int(g.attrs["first_frame"]), g.attrs["from"], g.attrs["to"], g["digests"][:],
+                    name,
+                    str(g.attrs.get("sha256", "")),
+                    int(g.attrs.get("frames", len(g["digests"]))),
+                    int(g.attrs.get("bytes", 0)),
+                    g.attrs["delay_ns"] / NS_PER_MS,
+                    g.attrs["interval_ns"] / NS_PER_MS,
+                    int(g.attrs["first_frame"]),
+                    g.attrs["from"],
+                    g.attrs["to"],
+                    g["digests"][:],
                 )  # fmt: skip
                 for name, g in file["links"].items()
             }

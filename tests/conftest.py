@@ -48,6 +48,13 @@ def mpirun():
     def go(ranks, *command, timeout=120, **environment):
         # a hang must fail here and leave no ranks behind
         env = {**os.environ, **environment}
-        return subprocess.run([launcher, "-n", str(ranks), sys.executable, *command], capture_output=True, text=True, timeout=timeout, env=env, check=False)
+        return subprocess.run(
+            [launcher, "-n", str(ranks), sys.executable, *command],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=env,
+            check=False,
+        )
 
     return go

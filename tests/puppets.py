@@ -77,7 +77,9 @@ class Puppet:
 
 
 class FaultyParams(Params):
-    fault: Literal["window", "shape", "dtype", "unsorted", "nan", "raise", "missing", "kill", "exit", "sleep", "kind", "build", "outside"] = "raise"
+    fault: Literal[
+        "window", "shape", "dtype", "unsorted", "nan", "raise", "missing", "kill", "exit", "sleep", "kind", "build", "outside"
+    ] = "raise"
     at: Annotated[int, Unit("ns")] = 5_000_000
 
 
@@ -88,7 +90,11 @@ class Faulty:
 
     @classmethod
     def ports(cls, params):
-        return [Port("x", "in", "samples", Space.numbered(2)), Port("y", "out", "samples", Space(("left", "right"))), Port("spikes", "out", "spikes", Space.numbered(2))]
+        return [
+            Port("x", "in", "samples", Space.numbered(2)),
+            Port("y", "out", "samples", Space(("left", "right"))),
+            Port("spikes", "out", "spikes", Space.numbered(2)),
+        ]
 
     def __init__(self, params, setup):
         self._params = params

@@ -69,7 +69,9 @@ class Overview:
 class Coordinator:
     """One run, seen from where its results are kept."""
 
-    def __init__(self, plan: Plan, folder: Path, workers: int, homes: dict[str, int], transport: str, listener: Listener | None) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, workers: int, homes: dict[str, int], transport: str, listener: Listener | None
+    ) -> None:
         self.plan, self.folder, self.workers, self.transport = plan, folder, workers, transport
         self._listener = listener
         self.overview = Overview(plan.stop_ns, clocks_ns=dict.fromkeys(plan.engines, 0), homes=homes)
@@ -123,9 +125,16 @@ class Coordinator:
 
     def check(self) -> None:
         """To be called now and then: shows progress, notices a stall and a recorder that cannot go on."""
+        if self.recorder.failure is None:
+            self.recorder.tick()
         if self.recorder.failure is not None and self.failure is None:
             error = self.recorder.failure
-            told = CosimError(f"recording stopped: {error}", where=str(self.recorder.path), why="what was written before is readable", mend="free some space, or record less")
+            told = CosimError(
+                f"recording stopped: {error}",
+                where=str(self.recorder.path),
+                why="what was written before is readable",
+                mend="free some space, or record less",
+            )
             self.fail({**told.as_dict(), "traceback": ""})
         if self.started:
             self.overview.wall_s = time.perf_counter() - self._begin
@@ -175,10 +184,18 @@ class Coordinator:
             ending["failure"] = json.dumps(self.failure)
         self.recorder.close(links if outcome == "done" else {}, ending)
         if self.recorder.failure is not None and self.failure is None:
-            self.failure = {"what": f"recording stopped: {self.recorder.failure}", "where": str(self.recorder.path), "why": "", "mend": "", "traceback": ""}
+            self.failure = {
+                "what": f"recording stopped: {self.recorder.failure}",
+                "where": str(self.recorder.path),
+                "why": "",
+                "mend": "",
+                "traceback": "",
+            }
         events = [event for worker, final in sorted(self.finals.items()) for event in chrome_events(worker, final["trace"])]
         try:
-            (self.folder / "trace.json").write_text(json.dumps({"traceEvents": events, "overview": self._summary()}), encoding="utf-8")
+            (self.folder / "trace.json").write_text(
+                json.dumps({"traceEvents": events, "overview": self._summary()}), encoding="utf-8"
+            )
             self._log.write(json.dumps({"time": time.time(), "level": "INFO", "text": outcome, **(self.failure or {})}) + "\n")
             self._log.close()
         except OSError:  # the disk is full: the failure has been kept above
@@ -188,7 +205,14 @@ class Coordinator:
 
     def _summary(self) -> dict[str, Any]:
         o = self.overview
-        return {"wall_s": o.wall_s, "compute_ns": o.compute_ns, "waited_ns": o.waited_ns, "windows": o.windows, "homes": o.homes, "transport": self.transport}
+        return {
+            "wall_s": o.wall_s,
+            "compute_ns": o.compute_ns,
+            "waited_ns": o.waited_ns,
+            "windows": o.windows,
+            "homes": o.homes,
+            "transport": self.transport,
+        }
 
 
 def provenance(plan: Plan, transport: str, workers: int) -> dict[str, Any]:

@@ -49,7 +49,9 @@ def choose_transport(plan: Plan, asked: str | None = None, processes: int | str 
         else:
             transport = "inline"
     if transport in ("zeromq", "zeromq-tcp"):
-        workers = min(len(plan.engines), len(os.sched_getaffinity(0))) if processes == "auto" else min(int(processes), len(plan.engines))
+        workers = (
+            min(len(plan.engines), len(os.sched_getaffinity(0))) if processes == "auto" else min(int(processes), len(plan.engines))
+        )
         return transport, max(workers, _interpreters_needed(plan))
     return transport, 1
 
@@ -69,11 +71,20 @@ def run_folder(plan: Plan, out: Path | None) -> Path:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        raise CosimError(f"nothing can be written to {folder}", why=error.strerror or str(error), mend="choose another folder with --out") from None
+        raise CosimError(
+            f"nothing can be written to {folder}", why=error.strerror or str(error), mend="choose another folder with --out"
+        ) from None
     return folder
 
 
-def run_plan(plan: Plan, *, out: Path | None = None, transport: str | None = None, processes: int | None = None, listener: Listener | None = None) -> Path | None:
+def run_plan(
+    plan: Plan,
+    *,
+    out: Path | None = None,
+    transport: str | None = None,
+    processes: int | None = None,
+    listener: Listener | None = None,
+) -> Path | None:
     """Run a plan to its end; the folder of the run, or None on MPI ranks other than 0.
 
     Raises RunFailed with the first failure, KeyboardInterrupt when stopped from outside.
@@ -239,7 +250,9 @@ def _watch(coordinator: Coordinator, hub: Hub, crew: _Crew) -> None:
 def _hear(coordinator: Coordinator, hub: Hub) -> None:
     can_record = coordinator.recorder.failure is not None or not coordinator.recorder.is_behind
     hub.wait(0.05, can_record)
-    while (can_record := coordinator.recorder.failure is not None or not coordinator.recorder.is_behind) and (record := hub.record()) is not None:
+    while (can_record := coordinator.recorder.failure is not None or not coordinator.recorder.is_behind) and (
+        record := hub.record()
+    ) is not None:
         if coordinator.recorder.failure is None:
             coordinator.record(*record)
     for content in hub.reports():
@@ -320,7 +333,9 @@ def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | 
             world.Abort(130 if interrupted else 1)
 
 
-def _teams(world: Any, homes: dict[str, int], extra: dict[str, int], leaders: int) -> tuple[dict[str, Any], tuple[str, Any, Any] | None]:
+def _teams(
+    world: Any, homes: dict[str, int], extra: dict[str, int], leaders: int
+) -> tuple[dict[str, Any], tuple[str, Any, Any] | None]:
     """Communicators of the engines that span ranks: the teams led from here, and the one that this rank follows."""
     teams: dict[str, Any] = {}
     following = None
@@ -356,5 +371,7 @@ def _follow(plan: Plan, name: str, comm: Any, orders: Any, transport: Any) -> No
 
 def _say_failure(failure: dict[str, Any]) -> None:
     """Last words before the job is aborted: nothing else will be printed."""
-    sys.stderr.write(f"{CosimError(failure['what'], where=failure['where'], why=failure['why'], mend=failure['mend'])}\n{failure.get('traceback', '')}")
+    sys.stderr.write(
+        f"{CosimError(failure['what'], where=failure['where'], why=failure['why'], mend=failure['mend'])}\n{failure.get('traceback', '')}"
+    )
     sys.stderr.flush()

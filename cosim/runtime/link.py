@@ -1,7 +1,7 @@
 """The two ends of a link: what its source does to a window's payload, and what its target does to a frame.
 
-    source:  select channels -> cut into frames -> translate -> reduce          -> travel
-    target:  translate -> map -> hash -> later by the delay -> kept until a window takes it
+source:  select channels -> cut into frames -> translate -> reduce          -> travel
+target:  translate -> map -> hash -> later by the delay -> kept until a window takes it
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ class Chain:
 
     def __init__(self, link: LinkPlan, first: int, last: int, seed: int) -> None:
         self._link = link
-        self._translators = [(stage.name, stage.build(), derived_seed(seed, "link", link.name, str(i))) for i, stage in enumerate(link.stages) if first <= i < last]
+        self._translators = [
+            (stage.name, stage.build(), derived_seed(seed, "link", link.name, str(i)))
+            for i, stage in enumerate(link.stages)
+            if first <= i < last
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._translators)
@@ -40,7 +44,9 @@ class Chain:
             except CosimError as error:
                 raise error.located(f"link {self._link.name}, translator {name}, frame {window}") from None
             if payload.window != window:
-                raise CosimError(f"translator {name} gives {payload.window} for the frame {window}", where=f"link {self._link.name}")
+                raise CosimError(
+                    f"translator {name} gives {payload.window} for the frame {window}", where=f"link {self._link.name}"
+                )
         return payload
 
     def state(self) -> dict[str, dict[str, NDArray[Any]]]:
@@ -247,9 +253,17 @@ def check_payload(payload: Any, where: Callable[[], str], port: Any, window: Win
             raise CosimError(f"{port.name} gives {type(payload).__name__} where samples are promised", where=where())
         values = payload.values
         if payload.window != window:
-            raise CosimError(f"{port.name} covers {Window(*payload.window)} and not its window {window}", where=where(), mend="return Samples(window, values)")
+            raise CosimError(
+                f"{port.name} covers {Window(*payload.window)} and not its window {window}",
+                where=where(),
+                mend="return Samples(window, values)",
+            )
         if not isinstance(values, np.ndarray) or values.dtype != np.float64:
-            raise CosimError(f"{port.name} gives {getattr(values, 'dtype', type(values).__name__)} where float64 is promised", where=where(), mend="values.astype(np.float64)")
+            raise CosimError(
+                f"{port.name} gives {getattr(values, 'dtype', type(values).__name__)} where float64 is promised",
+                where=where(),
+                mend="values.astype(np.float64)",
+            )
         if values.shape != (rows, width):
             why = f"{rows} steps of {format_ns(window.length_ns // rows)} and {width} channels"
             raise CosimError(f"{port.name} gives shape {values.shape} where {(rows, width)} is promised", where=where(), why=why)
@@ -267,18 +281,31 @@ def check_payload(payload: Any, where: Callable[[], str], port: Any, window: Win
         raise CosimError(f"{port.name} gives {type(payload).__name__} where spikes are promised", where=where())
     times, channels = payload.times_ns, payload.channels
     if payload.window != window:
-        raise CosimError(f"{port.name} covers {Window(*payload.window)} and not its window {window}", where=where(), mend="return Spikes(window, times_ns, channels)")
+        raise CosimError(
+            f"{port.name} covers {Window(*payload.window)} and not its window {window}",
+            where=where(),
+            mend="return Spikes(window, times_ns, channels)",
+        )
     if times.dtype != np.int64 or channels.dtype != np.int32:
-        raise CosimError(f"{port.name} gives times {times.dtype} and channels {channels.dtype} where int64 and int32 are promised", where=where())
+        raise CosimError(
+            f"{port.name} gives times {times.dtype} and channels {channels.dtype} where int64 and int32 are promised", where=where()
+        )
     if times.shape != channels.shape or times.ndim != 1:
         raise CosimError(f"{port.name} gives {times.shape} times for {channels.shape} channels", where=where())
     if not len(times):
         return
     low, high = int(times.min()), int(times.max())
     if low <= window.start_ns or high > window.stop_ns:
-        raise CosimError(f"{port.name} gives a spike at {format_ns(low if low <= window.start_ns else high)}, outside its window {window}", where=where())
+        raise CosimError(
+            f"{port.name} gives a spike at {format_ns(low if low <= window.start_ns else high)}, outside its window {window}",
+            where=where(),
+        )
     if channels.min() < 0 or channels.max() >= width:
         raise CosimError(f"{port.name} gives a spike in channel {int(channels.max())} of {width}", where=where())
     later = times[1:] > times[:-1]
     if not (later | ((times[1:] == times[:-1]) & (channels[1:] >= channels[:-1]))).all():
-        raise CosimError(f"{port.name} gives spikes that are not sorted by (time, channel)", where=where(), mend="return Spikes.sorted(window, times_ns, channels)")
+        raise CosimError(
+            f"{port.name} gives spikes that are not sorted by (time, channel)",
+            where=where(),
+            mend="return Spikes.sorted(window, times_ns, channels)",
+        )

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from cosim.scenario.plan import Plan
 
 
-def pack(plan: Plan, workers: int, costs: Mapping[str, float] | None = None, interpreters: Sequence[str | None] | None = None) -> dict[str, int]:
+def pack(
+    plan: Plan, workers: int, costs: Mapping[str, float] | None = None, interpreters: Sequence[str | None] | None = None
+) -> dict[str, int]:
     """The worker of every engine.
 
     Parameters

@@ -20,8 +20,14 @@ from cosim.sdk import CosimError, Payload, Port, Samples, Spikes
 from cosim.sdk.time import NS_PER_MS
 
 WRITE_AT_BYTES = 1 << 20
-FLUSH_EVERY_S = 1.0
+BATCH_BYTES, BATCH_PAYLOADS = 1 << 18, 512
+"""A stream's payloads go to the thread in batches of this size, or when time has passed."""
+FLUSH_EVERY_S, FLUSH_EVERY_BYTES = 1.0, 8 << 20
+"""What has been flushed can be read, by others at once and by anybody after a crash."""
 QUEUED_BYTES = 64 << 20
+_PAYLOAD_OVERHEAD = 500
+_ABANDONED: list[Any] = []
+"""Files that a full disk keeps from being closed: HDF5 would try again whenever their handles are let go."""
 
 
 class _Stream:
@@ -45,9 +51,9 @@ class _Stream:
         self.label = label
         _write_space(group, port)
 
-    def add(self, payload: Payload) -> None:
-        self._parts.append(payload)
-        self.bytes += payload.values.nbytes if isinstance(payload, Samples) else payload.times_ns.nbytes + payload.channels.nbytes
+    def add(self, payloads: list[Payload]) -> None:
+        self._parts += payloads
+        self.bytes += sum(p.values.nbytes if isinstance(p, Samples) else 16 * len(p.times_ns) for p in payloads)
         if self.bytes >= WRITE_AT_BYTES:
             self.write()
 
@@ -72,6 +78,16 @@ class _Stream:
         self.write()
         for dataset in self._sets:
             dataset.flush()
+
+
+class _Batch:
+    """Payloads of one stream on their way to the thread."""
+
+    __slots__ = ("bytes", "lane", "parts")
+
+    def __init__(self, lane: int) -> None:
+        self.lane, self.bytes = lane, 0
+        self.parts: list[Payload] = []
 
 
 class Recorder:
@@ -105,7 +121,10 @@ class Recorder:
             group = links.create_group(link.name)
             group.attrs["delay_ns"], group.attrs["interval_ns"] = link.delay_ns, link.interval_ns
             group.attrs["first_frame"] = link.flow.oldest_ns(0) // link.interval_ns
-            group.attrs["from"], group.attrs["to"] = f"{link.source}.{link.source_port.name}", f"{link.target}.{link.target_port.name}"
+            group.attrs["from"], group.attrs["to"] = (
+                f"{link.source}.{link.source_port.name}",
+                f"{link.target}.{link.target_port.name}",
+            )
             self._digests[link.name] = group.create_dataset("digests", (0,), "u8", maxshape=(None,), chunks=(4096,))
             # streams of links come after those of ports, one for every link, so that lanes are plain numbers
             port = link.target_port.but(name=link.name)
@@ -120,7 +139,9 @@ class Recorder:
             group.attrs[key] = value
         self._file.swmr_mode = True
         self._failure: BaseException | None = None
-        self._queue: queue.Queue[tuple[int, Payload] | dict[str, list[int]] | None] = queue.Queue()
+        self._queue: queue.Queue[_Batch | dict[str, list[int]] | None] = queue.Queue()
+        self._gathering = [_Batch(lane) for lane in range(len(self._streams))]
+        self._handed = time.monotonic()
         self._room = threading.Condition()
         self._queued_bytes = 0
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
@@ -135,19 +156,37 @@ class Recorder:
 
     @property
     def is_behind(self) -> bool:
-        """Whether ``put`` would have to wait."""
+        """Whether ``put`` might have to wait."""
         return self._queued_bytes >= QUEUED_BYTES
 
     def put(self, lane: int, payload: Payload) -> None:
         """Hand a payload over; waits while the disk is behind."""
+        batch = self._gathering[lane]
+        batch.parts.append(payload)
+        batch.bytes += _PAYLOAD_OVERHEAD + (payload.values.nbytes if isinstance(payload, Samples) else 16 * len(payload.times_ns))
+        if batch.bytes >= BATCH_BYTES or len(batch.parts) >= BATCH_PAYLOADS:
+            self._hand_over(lane)
+
+    def tick(self) -> None:
+        """To be called now and then: what has gathered for a second goes to the thread."""
+        if time.monotonic() - self._handed >= FLUSH_EVERY_S:
+            self._hand_all_over()
+
+    def _hand_all_over(self) -> None:
+        self._handed = time.monotonic()
+        for lane, batch in enumerate(self._gathering):
+            if batch.parts:
+                self._hand_over(lane)
+
+    def _hand_over(self, lane: int) -> None:
+        batch, self._gathering[lane] = self._gathering[lane], _Batch(lane)
         if self._failure is not None:
             raise _told(self.path, self._failure)
-        size = payload.values.nbytes if isinstance(payload, Samples) else 16 * len(payload.times_ns)
         with self._room:
             while self._queued_bytes >= QUEUED_BYTES and self._failure is None:
                 self._room.wait(1.0)
-            self._queued_bytes += size
-        self._queue.put((lane, payload))
+            self._queued_bytes += batch.bytes
+        self._queue.put(batch)
 
     def put_digests(self, digests: dict[str, list[int]]) -> None:
         self._queue.put(digests)
@@ -156,13 +195,17 @@ class Recorder:
         """Write what is left, then what is known only at the end: hashes, counts, wall times, the outcome."""
         import h5py
 
+        if self._failure is None:
+            self._hand_all_over()
         self._queue.put(None)
         self._thread.join()
-        try:
-            self._file.close()
-        except (OSError, RuntimeError, ValueError) as error:  # a full disk shows again when HDF5 flushes
-            self._failure = self._failure or error
+        if self._failure is None:
+            try:
+                self._file.close()
+            except (OSError, RuntimeError, ValueError) as error:  # the disk is full: it shows when HDF5 flushes
+                self._failure = error
         if self._failure is not None:
+            _ABANDONED.append((self._file, self._streams, self._digests))
             return
         with h5py.File(self.path, "r+", libver="latest") as file:
             for name, facts in links.items():
@@ -174,7 +217,7 @@ class Recorder:
     # -- the thread ------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        flushed = time.monotonic()
+        flushed, unflushed = time.monotonic(), 0
         while True:
             try:
                 item = self._queue.get(timeout=FLUSH_EVERY_S)
@@ -183,22 +226,22 @@ class Recorder:
             try:
                 if self._failure is None:
                     self._write(item)
-                    if item is None or time.monotonic() - flushed >= FLUSH_EVERY_S:
+                    unflushed += item.bytes if isinstance(item, _Batch) else 0
+                    if item is None or unflushed >= FLUSH_EVERY_BYTES or time.monotonic() - flushed >= FLUSH_EVERY_S:
                         self._flush()
-                        flushed = time.monotonic()
+                        flushed, unflushed = time.monotonic(), 0
             except Exception as error:  # kept, and raised in the run by the next put
                 self._failure = error
-            if isinstance(item, tuple):
+            if isinstance(item, _Batch):
                 with self._room:
-                    payload = item[1]
-                    self._queued_bytes -= payload.values.nbytes if isinstance(payload, Samples) else 16 * len(payload.times_ns)
+                    self._queued_bytes -= item.bytes
                     self._room.notify_all()
             if item is None:
                 return
 
-    def _write(self, item: tuple[int, Payload] | dict[str, list[int]] | None) -> None:
-        if isinstance(item, tuple):
-            self._streams[item[0]].add(item[1])
+    def _write(self, item: _Batch | dict[str, list[int]] | None) -> None:
+        if isinstance(item, _Batch):
+            self._streams[item.lane].add(item.parts)
         elif item:
             for name, digests in item.items():
                 dataset = self._digests[name]
@@ -228,4 +271,9 @@ def _write_space(group: Any, port: Port) -> None:
 
 
 def _told(path: Path, error: BaseException) -> CosimError:
-    return CosimError(f"recording stopped: {error}", where=str(path), why="what was written before is readable", mend="free some space, or record less")
+    return CosimError(
+        f"recording stopped: {error}",
+        where=str(path),
+        why="what was written before is readable",
+        mend="free some space, or record less",
+    )

@@ -77,7 +77,9 @@ class Scheduler:
         Room of each link that is held by credit; a link inside a loop is bounded by the loop and is not named here.
     """
 
-    def __init__(self, windows_ns: Mapping[str, int], goals_ns: Mapping[str, int], flows: Sequence[Flow], buffers_ns: Mapping[str, int]) -> None:
+    def __init__(
+        self, windows_ns: Mapping[str, int], goals_ns: Mapping[str, int], flows: Sequence[Flow], buffers_ns: Mapping[str, int]
+    ) -> None:
         self._engines = {name: _Engine(name, i, windows_ns[name], goals_ns[name]) for i, name in enumerate(sorted(windows_ns))}
         self.expected = 0
         """Links that have frames to come: every frame that is sent is taken, so that hashes don't depend on who ends first."""
@@ -165,7 +167,11 @@ class Scheduler:
             if engine.clock_ns >= engine.goal_ns:
                 continue
             start, stop = engine.clock_ns, engine.clock_ns + engine.window_ns
-            found += [Wait(engine.name, start, stop, i.flow, i.delivered_ns, i.need_ns) for i in engine.inbound if i.delivered_ns < i.need_ns]
+            found += [
+                Wait(engine.name, start, stop, i.flow, i.delivered_ns, i.need_ns)
+                for i in engine.inbound
+                if i.delivered_ns < i.need_ns
+            ]
             found += [Wait(engine.name, start, stop, o.flow, o.limit_ns, stop) for o in engine.outbound if o.limit_ns < stop]
         return found
 

@@ -68,7 +68,28 @@ def chrome_events(worker: int, trace: dict[str, Any]) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [{"ph": "M", "pid": worker, "name": "process_name", "args": {"name": f"worker {worker}"}}]
     events += [{"ph": "M", "pid": worker, "tid": tid, "name": "thread_name", "args": {"name": name}} for name, tid in rows.items()]
     for engine, stop_ns, begin, end in trace["events"]:
-        events.append({"ph": "X", "pid": worker, "tid": rows[engine], "name": engine, "cat": "compute", "ts": (begin + offset) / 1e3, "dur": (end - begin) / 1e3, "args": {"to_ms": stop_ns / 1e6}})
+        events.append(
+            {
+                "ph": "X",
+                "pid": worker,
+                "tid": rows[engine],
+                "name": engine,
+                "cat": "compute",
+                "ts": (begin + offset) / 1e3,
+                "dur": (end - begin) / 1e3,
+                "args": {"to_ms": stop_ns / 1e6},
+            }
+        )
     for link, begin, end in trace["waits"]:
-        events.append({"ph": "X", "pid": worker, "tid": 0, "name": f"waits for {link}", "cat": "wait", "ts": (begin + offset) / 1e3, "dur": (end - begin) / 1e3})
+        events.append(
+            {
+                "ph": "X",
+                "pid": worker,
+                "tid": 0,
+                "name": f"waits for {link}",
+                "cat": "wait",
+                "ts": (begin + offset) / 1e3,
+                "dur": (end - begin) / 1e3,
+            }
+        )
     return events

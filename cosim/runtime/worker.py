@@ -65,7 +65,9 @@ class Worker:
         For engines spread over several MPI ranks, what leads or follows them (see transports.mpi).
     """
 
-    def __init__(self, plan: Plan, number: int, homes: Mapping[str, int], transport: Transport, teams: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, plan: Plan, number: int, homes: Mapping[str, int], transport: Transport, teams: Mapping[str, Any] | None = None
+    ) -> None:
         self.plan, self.number, self.homes, self.transport = plan, number, homes, transport
         self.teams = teams or {}
         run = plan.scenario.file.run
@@ -85,7 +87,9 @@ class Worker:
     def _wire_up(self) -> None:
         plan, seed = self.plan, self.plan.seed
         links = [link for link in plan.links.values() if link.source in self._hosted or link.target in self._hosted]
-        loose = {n: b + RUN_AHEAD * plan.links[n].interval_ns for n, b in plan.proof.buffers_ns.items() if n not in plan.proof.in_loop}
+        loose = {
+            n: b + RUN_AHEAD * plan.links[n].interval_ns for n, b in plan.proof.buffers_ns.items() if n not in plan.proof.in_loop
+        }
         self.scheduler = Scheduler(
             {n: h.window_ns for n, h in self._hosted.items()}, plan.goals_ns, [link.flow for link in links], loose
         )
@@ -217,7 +221,6 @@ class Worker:
         begin = time.perf_counter_ns()
         self.doing = "waiting"
         self.transport.wait(STATUS_EVERY_S)
-        self.doing = "running"
         self.trace.waited(begin, time.perf_counter_ns(), self.scheduler)
 
     def _fire(self, hosted: _Hosted) -> None:
@@ -230,7 +233,9 @@ class Worker:
         self.doing = hosted.name
         begin = time.perf_counter_ns()
         try:
-            outputs = hosted.engine.advance(window, inputs) if hosted.team is None else hosted.team.advance(hosted.engine, window, inputs)
+            outputs = (
+                hosted.engine.advance(window, inputs) if hosted.team is None else hosted.team.advance(hosted.engine, window, inputs)
+            )
         except (Exception, SystemExit) as error:
             raise EngineFailed(hosted.name, window, error) from error
         end = time.perf_counter_ns()
@@ -243,7 +248,11 @@ class Worker:
                 payload = outputs[port.name]
             except (KeyError, TypeError):
                 given = ", ".join(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
-                raise CosimError(f"{port.name} is missing", where=f"engine {hosted.name}, window {window}", why=f"advance returned {given or 'nothing'}") from None
+                raise CosimError(
+                    f"{port.name} is missing",
+                    where=f"engine {hosted.name}, window {window}",
+                    why=f"advance returned {given or 'nothing'}",
+                ) from None
             if self._checks and not _is_plainly_fine(payload, window, outlet):
                 check_payload(payload, lambda: f"engine {hosted.name}, window {window}", port, window, outlet.rows)  # noqa: B023
             if type(payload) is Samples:

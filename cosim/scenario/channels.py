@@ -80,7 +80,9 @@ class ChannelMap:
         return Spikes(spikes.window, np.repeat(spikes.times_ns, count), np.tile(np.arange(count, dtype=np.int32), len(spikes)))
 
 
-def match_channels(carried: Port, taken: Port, asked: Any, folder: Path, scale: float, into: NDArray[np.int64] | None, width: int) -> ChannelMap:
+def match_channels(
+    carried: Port, taken: Port, asked: Any, folder: Path, scale: float, into: NDArray[np.int64] | None, width: int
+) -> ChannelMap:
     """The map that the counts say, or that ``asked`` names; a CosimError where the counts don't fit."""
     sources, targets = len(carried.space), len(taken.space)
     if asked is None:
@@ -102,7 +104,12 @@ def match_channels(carried: Port, taken: Port, asked: Any, folder: Path, scale: 
             "mean": targets != 1 or carried.kind == "spikes",
         }[asked]
         if wrong:
-            needs = {"one_to_one": "equal counts", "broadcast": "one source channel", "sum": "one target channel", "mean": "one target channel, and samples"}[asked]
+            needs = {
+                "one_to_one": "equal counts",
+                "broadcast": "one source channel",
+                "sum": "one target channel",
+                "mean": "one target channel, and samples",
+            }[asked]
             raise CosimError(f"map: {asked} needs {needs}", why=f"{carried.describe()} to {targets}")
         operation: Operation = asked  # type: ignore[assignment]
         return ChannelMap(operation, scale, into, width)
@@ -142,4 +149,3 @@ def _index(port: Port, name: str) -> int:
     if name.isdigit() and int(name) < len(port.space):
         return int(name)
     raise CosimError(f"{port.name} has no channel {name!r}")
-

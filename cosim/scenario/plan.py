@@ -261,7 +261,9 @@ class _Planner:
             self._fault(getattr(error, "path", path), error)
             return None
 
-    def _end(self, path: KeyPath, text: str, direction: str, engines: Mapping[str, EnginePlan]) -> tuple[str, Port, NDArray[np.int64] | None] | None:
+    def _end(
+        self, path: KeyPath, text: str, direction: str, engines: Mapping[str, EnginePlan]
+    ) -> tuple[str, Port, NDArray[np.int64] | None] | None:
         match = _ENDPOINT.match(text)
         if match is None:
             self._fault(path, CosimError(f"{text!r} is not a port", mend="write engine.port or engine.port[selector]"))
@@ -269,15 +271,28 @@ class _Planner:
         engine, port_name, selector = match.groups()
         if engine not in engines:
             if engine not in self.scenario.file.engines:  # else its own fault has been told
-                self._fault(path, CosimError(f"there is no engine {engine!r}", mend=did_you_mean(engine, list(self.scenario.file.engines))))
+                self._fault(
+                    path, CosimError(f"there is no engine {engine!r}", mend=did_you_mean(engine, list(self.scenario.file.engines)))
+                )
             return None
         ports, others = engines[engine].outputs, engines[engine].inputs
         if direction == "in":
             ports, others = others, ports
         if port_name not in ports:
             kind = "output" if direction == "out" else "input"
-            why = f"{port_name!r} is an {'input' if direction == 'out' else 'output'} of {engine}" if port_name in others else f"{engine} is a {self.scenario.file.engines[engine].use}"
-            self._fault(path, CosimError(f"{engine} has no {kind} {port_name!r}", why=why, mend=did_you_mean(port_name, list(ports)) or f"{engine} has no {kind}s"))
+            why = (
+                f"{port_name!r} is an {'input' if direction == 'out' else 'output'} of {engine}"
+                if port_name in others
+                else f"{engine} is a {self.scenario.file.engines[engine].use}"
+            )
+            self._fault(
+                path,
+                CosimError(
+                    f"{engine} has no {kind} {port_name!r}",
+                    why=why,
+                    mend=did_you_mean(port_name, list(ports)) or f"{engine} has no {kind}s",
+                ),
+            )
             return None
         if selector is None or selector.strip() == "*":
             return engine, ports[port_name], None
@@ -317,7 +332,12 @@ class _Planner:
         taken = target_port if into is None else target_port.but(space=target_port.space.take(into))
         stages, carried = self._chain(name, entry, port, taken, interval_ns)
         if hold and carried.kind == "spikes":
-            raise _at((*path, "time"), CosimError("spikes cannot be held", why="a hold reads the last value known; spikes are events", mend="leave 'time' out"))
+            raise _at(
+                (*path, "time"),
+                CosimError(
+                    "spikes cannot be held", why="a hold reads the last value known; spikes are events", mend="leave 'time' out"
+                ),
+            )
         asked = target_port.dt_ns
         if carried.kind == "samples" and taken.kind == "samples" and asked and not hold and carried.dt_ns != asked:
             stage = self._stage(RESAMPLER, {}, carried, taken, (*path, "to"))
@@ -384,21 +404,25 @@ class _Planner:
         return CosimError(
             f"link {name!r} brings {carried.kind} to a port that takes {taken.kind}",
             why=f"what arrives: {carried.describe()}; {taken.name} takes {taken.describe()}",
-            mend=f"add a translator, via: {' or '.join(fitting)}" if fitting else "no installed translator fits; write one (cosim new translator)",
+            mend=f"add a translator, via: {' or '.join(fitting)}"
+            if fitting
+            else "no installed translator fits; write one (cosim new translator)",
         )
 
     def _fitting(self, carried: Port, taken: Port) -> list[str]:
-        """Installed translators, with their default parameters, that turn one port into the kind and dimension of the other."""
-        names = []
+        """Installed translators that turn one port into the kind of the other; where some give its dimension, only these."""
+        kind, dimension = [], []
         for use in registry.installed("translator"):
             try:
                 cls = registry.find("translator", use, self.scenario.folder)
                 port = cls(carried, taken, cls.Params()).port
-                if port.kind == taken.kind and (port.kind == "spikes" or factor(port.unit, taken.unit)):
-                    names.append(use)
             except Exception:  # it needs parameters, or refuses this pair
                 continue
-        return names
+            if port.kind == taken.kind:
+                kind.append(use)
+                if port.kind == "spikes" or _converts(port.unit, taken.unit):
+                    dimension.append(use)
+        return dimension or (kind if carried.kind != taken.kind else [])
 
     def _scale(self, path: KeyPath, carried: Port, taken: Port) -> float:
         """The factor between units; a fault where dimensions or quantities differ."""
@@ -424,10 +448,18 @@ class _Planner:
         if entry.initial is None:
             return None, at_end
         if of.kind == "spikes":
-            raise _at((*path, "initial"), CosimError("a link of spikes has no initial value", why="before time 0 there are no spikes", mend="leave 'initial' out"))
+            raise _at(
+                (*path, "initial"),
+                CosimError(
+                    "a link of spikes has no initial value", why="before time 0 there are no spikes", mend="leave 'initial' out"
+                ),
+            )
         items = entry.initial if isinstance(entry.initial, list) else [entry.initial]
         if len(items) not in (1, len(of.space)):
-            raise _at((*path, "initial"), CosimError(f"{len(items)} initial values for {len(of.space)} channels", mend="give one, or one a channel"))
+            raise _at(
+                (*path, "initial"),
+                CosimError(f"{len(items)} initial values for {len(of.space)} channels", mend="give one, or one a channel"),
+            )
         try:
             values = [parse(item, of.unit) if isinstance(item, str) else _bare(item, of.unit) for item in items]
         except CosimError as error:
@@ -470,6 +502,13 @@ def _bare(value: float, unit: str) -> float:
     if unit != "1":
         raise CosimError(f"{value} has no unit", mend=f"write '{value} {unit}'")
     return float(value)
+
+
+def _converts(source: str, target: str) -> bool:
+    try:
+        return bool(factor(source, target))
+    except CosimError:
+        return False
 
 
 def _line(where: str) -> tuple[str, int]:

@@ -17,7 +17,19 @@ KeyPath = tuple[str | int, ...]
 
 _INT = re.compile(r"^[-+]?[0-9]+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$")
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,9 @@ def read_file(path: Path, _including: tuple[Path, ...] = ()) -> Document:
         file = (path.parent / name).resolve()
         where = own.where(("include", i))
         if file in chain:
-            own.faults.append(CosimError("files include one another", where=where, why=" -> ".join(_short(p) for p in (*chain, file))))
+            own.faults.append(
+                CosimError("files include one another", where=where, why=" -> ".join(_short(p) for p in (*chain, file)))
+            )
             continue
         try:
             result.overlay(read_file(file, chain))
@@ -96,7 +110,9 @@ def read_text(text: str, file: str) -> Document:
         root = YAML(typ="rt", pure=True).compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise CosimError("the file is not YAML", where=str(Mark(file, line)), why=f"{error.context or ''} {error.problem or ''}".strip()) from None
+        raise CosimError(
+            "the file is not YAML", where=str(Mark(file, line)), why=f"{error.context or ''} {error.problem or ''}".strip()
+        ) from None
     except YAMLError as error:
         raise CosimError("the file is not YAML", where=file, why=str(error)) from None
     document.marks[()] = Mark(file, 1)
@@ -104,7 +120,9 @@ def read_text(text: str, file: str) -> Document:
     if isinstance(value, dict):
         document.data = value
     else:
-        raise CosimError("a scenario is a mapping of keys", where=f"{file}:1", why=f"found {type(value).__name__}", mend="start with 'cosim: 1'")
+        raise CosimError(
+            "a scenario is a mapping of keys", where=f"{file}:1", why=f"found {type(value).__name__}", mend="start with 'cosim: 1'"
+        )
     return document
 
 
@@ -142,7 +160,9 @@ def _assign(document: Document, path: KeyPath, value: Any) -> None:
                 node[str(key)] = {}
             node = node[key]
         else:
-            raise CosimError(f"{'.'.join(map(str, path[: depth + 1]))} leads nowhere", why=f"{'.'.join(map(str, path[:depth]))} holds {node!r}")
+            raise CosimError(
+                f"{'.'.join(map(str, path[: depth + 1]))} leads nowhere", why=f"{'.'.join(map(str, path[:depth]))} holds {node!r}"
+            )
     if isinstance(node, list):
         if not isinstance(path[-1], int) or path[-1] >= len(node):
             raise CosimError(f"there is no item {path[-1]!r} in a list of {len(node)}")
@@ -170,7 +190,12 @@ def _mapping(node: Any, path: KeyPath, file: str, document: Document) -> dict[st
         mark = Mark(file, key_node.start_mark.line + 1)
         if key in values:
             document.faults.append(
-                CosimError(f"key {key!r} is given twice", where=f"{mark}  {'.'.join(map(str, (*path, key)))}", why=f"first at {document.marks[(*path, key)]}", mend="keep one")
+                CosimError(
+                    f"key {key!r} is given twice",
+                    where=f"{mark}  {'.'.join(map(str, (*path, key)))}",
+                    why=f"first at {document.marks[(*path, key)]}",
+                    mend="keep one",
+                )
             )
             continue
         document.marks[(*path, key)] = mark
@@ -184,7 +209,14 @@ def _scalar(text: str) -> Any:
     if _INT.match(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
     if _FLOAT.match(text):
-        return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf").replace(".nan", "nan").replace(".NaN", "nan").replace(".NAN", "nan"))
+        return float(
+            text.replace(".inf", "inf")
+            .replace(".Inf", "inf")
+            .replace(".INF", "inf")
+            .replace(".nan", "nan")
+            .replace(".NaN", "nan")
+            .replace(".NAN", "nan")
+        )
     return text
 
 

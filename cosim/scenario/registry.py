@@ -79,11 +79,15 @@ def _guard(use: str, load: Any) -> Any:
             place = f"{error.filename}:{error.lineno}"
         missing = isinstance(error, ModuleNotFoundError)
         mend = f"install {error.name}, or correct the name" if missing else "mend the plug-in"  # type: ignore[attr-defined]
-        raise CosimError(f"plug-in {use!r} cannot be imported", why=f"{place + ': ' if place else ''}{type(error).__name__}: {error}", mend=mend) from error
+        raise CosimError(
+            f"plug-in {use!r} cannot be imported", why=f"{place + ': ' if place else ''}{type(error).__name__}: {error}", mend=mend
+        ) from error
 
 
 def _check_shape(kind: Kind, use: str, found: Any) -> None:
     needed = ("Params", "ports", "advance") if kind == "engine" else ("Params", "place", "translate")
     missing = [name for name in needed if not hasattr(found, name)]
     if missing:
-        raise CosimError(f"{use!r} is not {'an engine' if kind == 'engine' else 'a translator'}", why=f"it has no {', '.join(missing)}")
+        raise CosimError(
+            f"{use!r} is not {'an engine' if kind == 'engine' else 'a translator'}", why=f"it has no {', '.join(missing)}"
+        )

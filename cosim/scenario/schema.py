@@ -47,7 +47,10 @@ class EngineEntry(_Entry):
     params: dict[str, Any] = {}
     ranks: Annotated[int, Field(ge=1, description="MPI ranks of its own")] = 1
     python: Annotated[str | None, Field(description="another interpreter, with dependencies of its own (zeromq)")] = None
-    cost: Annotated[float, Field(gt=0, description="wall time per simulated time, relative to the other engines; decides how engines are packed")] = 1.0
+    cost: Annotated[
+        float,
+        Field(gt=0, description="wall time per simulated time, relative to the other engines; decides how engines are packed"),
+    ] = 1.0
 
 
 class Weights(_Entry):
@@ -78,7 +81,9 @@ class LinkEntry(_Entry):
         Field(description="how channels become channels, where counts don't say it"),
     ] = None
     time: Annotated[Literal["exact", "hold"], Field(description="hold: read the last value known at the window's start")] = "exact"
-    initial: Annotated[str | float | list[str | float] | None, Field(description="what the link says of source time before 0")] = None
+    initial: Annotated[str | float | list[str | float] | None, Field(description="what the link says of source time before 0")] = (
+        None
+    )
     record: bool = False
 
 
@@ -181,7 +186,9 @@ def _fault(detail: ErrorDetails, model: type[BaseModel], path: KeyPath, document
     if kind == "missing":
         return CosimError(f"key {full[-1]!r} is missing", where=where)
     if kind == "string_pattern_mismatch":
-        return CosimError(f"{detail['input']!r} is not a name", where=where, mend="letters, digits, _ and -, starting with a letter")
+        return CosimError(
+            f"{detail['input']!r} is not a name", where=where, mend="letters, digits, _ and -, starting with a letter"
+        )
     message = detail["msg"][:1].lower() + detail["msg"][1:]
     return CosimError(message, where=where, why=f"found {detail['input']!r}")
 
@@ -202,7 +209,11 @@ def _keys_at(annotation: Any, path: tuple[str | int, ...]) -> list[str]:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             named = {f.alias or name: f.annotation for name, f in annotation.model_fields.items()}
             annotation = named.get(str(part))
-        elif (branch := [m for m in models if m.__name__ == part]) or isinstance(part, str) and part.startswith(("function-", "tagged-")):
+        elif (
+            (branch := [m for m in models if m.__name__ == part])
+            or isinstance(part, str)
+            and part.startswith(("function-", "tagged-"))
+        ):
             annotation = branch[0] if branch else annotation  # a branch of a union, not a key
         else:
             annotation = models[0] if len(models) == 1 else None  # an item of a list or mapping
@@ -233,4 +244,8 @@ def _dump(value: Any, path: KeyPath, indent: str, document: Document, lines: lis
 def _key(key: str) -> str:
     import json
 
-    return key if key.replace("_", "").replace("-", "").isalnum() and not key[0].isdigit() and key.lower() not in ("null", "true", "false") else json.dumps(key, ensure_ascii=False)
+    return (
+        key
+        if key.replace("_", "").replace("-", "").isalnum() and not key[0].isdigit() and key.lower() not in ("null", "true", "false")
+        else json.dumps(key, ensure_ascii=False)
+    )

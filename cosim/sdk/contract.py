@@ -43,7 +43,9 @@ def assert_payload_fits(payload: Payload, port: Port, window: Window) -> None:
         assert isinstance(payload, Samples), f"{port.name} gives {type(payload).__name__}, not Samples"
         rows = 1 if port.dt_ns is None else window.steps(port.dt_ns)
         assert payload.values.dtype == np.float64, f"{port.name}: values are {payload.values.dtype}, not float64"
-        assert payload.values.shape == (rows, len(port.space)), f"{port.name}: shape {payload.values.shape}, not {(rows, len(port.space))}"
+        assert payload.values.shape == (rows, len(port.space)), (
+            f"{port.name}: shape {payload.values.shape}, not {(rows, len(port.space))}"
+        )
         assert port.allow_nan or np.isfinite(payload.values).all(), f"{port.name} gives values that are not finite"
 
 

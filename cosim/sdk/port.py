@@ -68,8 +68,11 @@ class Space:
             near = difflib.get_close_matches(text, [*self.groups, *self.labels], 3)
             raise CosimError(
                 f"no channel is called {text!r}",
-                why=f"there are {len(self.labels)} channels: {_some(self.labels)}" + (f"; groups: {_some(tuple(self.groups))}" if self.groups else ""),
-                mend=f"did you mean {' or '.join(near)}?" if near else "name a label, a group, a glob such as 'l*', or a slice such as 0:10",
+                why=f"there are {len(self.labels)} channels: {_some(self.labels)}"
+                + (f"; groups: {_some(tuple(self.groups))}" if self.groups else ""),
+                mend=f"did you mean {' or '.join(near)}?"
+                if near
+                else "name a label, a group, a glob such as 'l*', or a slice such as 0:10",
             )
         return rows
 

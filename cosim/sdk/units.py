@@ -61,7 +61,10 @@ def parse_ns(text: str) -> int:
     """``"2.5 ms"`` as whole nanoseconds, exactly; a CosimError with the two nearest values when it is not whole."""
     match = _QUANTITY.match(text)
     if match is None or match.group(2) not in TIME_UNITS:
-        raise CosimError(f"{text!r} is not a time", mend=f"write a number and one of {', '.join(u for u in TIME_UNITS if u.isascii())}, such as '2.5 ms'")
+        raise CosimError(
+            f"{text!r} is not a time",
+            mend=f"write a number and one of {', '.join(u for u in TIME_UNITS if u.isascii())}, such as '2.5 ms'",
+        )
     exact = Decimal(match.group(1)) * TIME_UNITS[match.group(2)]
     if exact != exact.to_integral_value():
         low = int(exact // 1)
@@ -86,7 +89,10 @@ class Unit:
         inner = handler(schema)
         if self.unit == "1":
             return inner
-        return {"anyOf": [{"type": "string", "pattern": r"^\s*[-+0-9.]"}, {k: v for k, v in inner.items() if k in ("type", "items")}], "unit": self.unit}
+        return {
+            "anyOf": [{"type": "string", "pattern": r"^\s*[-+0-9.]"}, {k: v for k, v in inner.items() if k in ("type", "items")}],
+            "unit": self.unit,
+        }
 
     def _convert(self, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, (list, tuple)):
@@ -129,7 +135,11 @@ class _InputFile:
         folder = Path((info.context or {}).get("folder", "."))
         found = (folder / path.expanduser()).resolve()
         if not found.exists():
-            raise _fault(CosimError(f"file {str(path)!r} does not exist", why=f"looked for {found}", mend="paths start at the scenario's folder"))
+            raise _fault(
+                CosimError(
+                    f"file {str(path)!r} does not exist", why=f"looked for {found}", mend="paths start at the scenario's folder"
+                )
+            )
         return found
 
 
@@ -153,4 +163,3 @@ def _fault(error: CosimError) -> PydanticCustomError:
     """A CosimError in the form in which pydantic collects it beside the others."""
     context = {"what": error.what, "why": error.why, "mend": error.mend}
     return PydanticCustomError("cosim", "{what}", context)
-

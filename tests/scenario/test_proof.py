@@ -141,7 +141,9 @@ def test_the_named_delay_frees_the_loop_and_nothing_less_does(seed):
         now = next(f.delay_ns for f in loop if f.name == dead.freeing.name)
         for delay, live in ((dead.freeing.delay_ns, True), (dead.freeing.delay_ns - 1, False)):
             assert delay >= now
-            changed = [Flow(f.name, f.source, f.target, f.interval_ns, delay, f.hold) if f.name == dead.freeing.name else f for f in loop]
+            changed = [
+                Flow(f.name, f.source, f.target, f.interval_ns, delay, f.hold) if f.name == dead.freeing.name else f for f in loop
+            ]
             assert brute_force_is_live(engines, changed) is live
 
 

@@ -42,9 +42,17 @@ def load() -> Any:
     try:
         from mpi4py import MPI
     except ImportError as error:
-        raise CosimError("MPI is not to be had here", why=str(error), mend="pip install 'neuro-cosim[mpi]', which brings mpi4py and mpirun (MPICH)") from None
+        raise CosimError(
+            "MPI is not to be had here",
+            why=str(error),
+            mend="pip install 'neuro-cosim[mpi]', which brings mpi4py and mpirun (MPICH)",
+        ) from None
     except RuntimeError as error:  # mpi4py finds no MPI library
-        raise CosimError("mpi4py finds no MPI library", why=str(error).splitlines()[0], mend="pip install mpich, or load your cluster's MPI module") from None
+        raise CosimError(
+            "mpi4py finds no MPI library",
+            why=str(error).splitlines()[0],
+            mend="pip install mpich, or load your cluster's MPI module",
+        ) from None
     return MPI
 
 

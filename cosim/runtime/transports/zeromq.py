@@ -89,7 +89,9 @@ class ZeroMQ:
     def meet(self, timeout_s: float = 60.0) -> None:
         """Wait for the coordinator's list of addresses and connect to the other workers."""
         if not self._inbox.poll(timeout_s * 1000):
-            raise CosimError("the coordinator has not answered", why=f"waited {timeout_s:.0f} s for the addresses of the other workers")
+            raise CosimError(
+                "the coordinator has not answered", why=f"waited {timeout_s:.0f} s for the addresses of the other workers"
+            )
         _, content = receive(self._inbox)
         for number, address in enumerate(content["addresses"]):
             if number != self.number:
