@@ -72,7 +72,7 @@ class ExchangerParams(Params):
     notes: str = ""
     """Folder for times; empty: none are kept."""
     memory: str = ""
-    """Folder for the resident memory at every 5 % of the run; empty: none is kept."""
+    """Folder for the resident memory at every 5 % of the run, with the clock; empty: none is kept."""
 
 
 class Exchanger:
@@ -95,7 +95,7 @@ class Exchanger:
         self._expects = [pattern(params.hears, turn, size).reshape(shape) for turn in range(PATTERNS)]
         self._silence = np.zeros(shape)
         self._notes = Notes(params.windows) if params.notes else None
-        self._marks_mib: list[float] = []
+        self._marks: list[tuple[int, float]] = []
 
     def step(self, heard: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """One window on plain arrays: check what is heard, work, and say the next pattern."""
@@ -109,7 +109,7 @@ class Exchanger:
         if params.work:
             use_cpu(params.work * 1e-3)
         if params.memory and (count + 1) * _MEMORY_MARKS // params.windows > count * _MEMORY_MARKS // params.windows:
-            self._marks_mib.append(resident_mib())
+            self._marks.append((time.perf_counter_ns(), resident_mib()))
         self._window_count = count + 1
         said = self._says[count % PATTERNS]
         if self._notes is not None:
@@ -131,7 +131,7 @@ class Exchanger:
         if self._notes is not None:
             self._notes.write(Path(self._params.notes) / f"{self._name}.npz")
         if self._params.memory:
-            np.save(Path(self._params.memory) / f"{self._name}.npy", np.array(self._marks_mib))
+            np.save(Path(self._params.memory) / f"{self._name}.npy", np.array(self._marks))
 
 
 def _same(heard: NDArray[np.float64], expected: NDArray[np.float64]) -> bool:

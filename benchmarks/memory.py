@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,34 +43,35 @@ def _measure(name: str, make: Any, windows: int) -> list[Row]:
         transport = name.split(",")[0]
         job.write_text(json.dumps({"scenario": make(windows, folder), "out": str(folder / "run"), "transport": transport, "processes": 2, "memory": str(folder)}))
         launch.python("benchmarks.rank", str(job))
-        rows = []
-        for engine in ("a",) if transport == "inline" else ("a", "b"):
-            rows.append(_row(f"{name}, process of {engine}", windows, np.load(folder / f"{engine}.npy")))
+        marks = {f"process of {engine}": np.load(folder / f"{engine}.npy") for engine in (("a",) if transport == "inline" else ("a", "b"))}
+        launcher = np.load(folder / "launcher.npy")
+        ended = f"; {launcher[-1, 1]:.1f} after the end"
         if transport != "inline":
-            rows.append(_row(f"{name}, launcher", windows, np.load(folder / "launcher.npy")))
-        return rows
+            at = np.searchsorted(launcher[:, 0], marks["process of a"][:, 0]).clip(max=len(launcher) - 1)
+            marks["launcher"] = launcher[at]
+        return [_row(f"{name}, {process}", windows, found[:, 1], ended if process == "launcher" else "") for process, found in marks.items()]
 
 
-def _row(name: str, windows: int, marks_mib: Any) -> Row:
-    quarters = [float(marks_mib[max(0, len(marks_mib) * k // 4 - 1)]) for k in (1, 2, 3, 4)]
-    note = "RSS at 25/50/75/100 %: " + " / ".join(f"{mib:.1f}" for mib in quarters) + " MiB; floor: at 25 %"
+def _row(name: str, windows: int, marks_mib: Any, ended: str) -> Row:
+    quarters = [float(marks_mib[len(marks_mib) * k // 4 - 1]) for k in (1, 2, 3, 4)]
+    note = "RSS at 25/50/75/100 %: " + " / ".join(f"{mib:.1f}" for mib in quarters) + f" MiB{ended}; floor: at 25 %"
     return Row(f"memory, {name}", f"{windows} windows", quarters[3], quarters[0], ALLOWED_RATIO * quarters[0], "MiB", 1, note=note, details={"rss_mib": list(map(float, marks_mib))})
 
 
 class Sampler:
     """Notes this process's resident memory every ``every_s``: for the launcher, which runs no engine."""
 
-    def __init__(self, every_s: float = 0.1) -> None:
+    def __init__(self, every_s: float = 0.05) -> None:
         self._every_s, self._over = every_s, threading.Event()
-        self._marks_mib: list[float] = []
+        self._marks: list[tuple[int, float]] = []
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
     def _sample(self) -> None:
         while not self._over.wait(self._every_s):
-            self._marks_mib.append(resident_mib())
+            self._marks.append((time.perf_counter_ns(), resident_mib()))
 
     def write(self, path: Path) -> None:
         self._over.set()
         self._thread.join()
-        np.save(path, np.array(self._marks_mib))
+        np.save(path, np.array(self._marks))

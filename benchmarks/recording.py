@@ -1,143 +1,199 @@
-"""Recording: a run that records all it says, against h5py alone with the same chunks, append sizes and flushes.
+"""Recording, against h5py alone with the same chunks, append sizes and flushes.
 
-Both from the first window until the file is closed; what stands in the file is compared afterwards.
+The recorder by itself is fed payloads as a run feeds it; then a whole run that records all it says. All are timed from the first
+payload until the file is closed, and what stands in the file is compared afterwards.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import launch
-from benchmarks.engines import pattern
+from benchmarks.engines import PATTERNS, Spiker, SpikerParams, pattern
 from benchmarks.table import Row, alternate
-from cosim.runtime.recorder import FLUSH_EVERY_S, WRITE_AT_BYTES
+from cosim.api import load
+from cosim.runtime.recorder import FLUSH_EVERY_S, WRITE_AT_BYTES, Recorder
+from cosim.scenario.plan import make_plan
+from cosim.sdk import Payload, Samples, Setup, Spikes, Window
 
 PART = 0.7
+"""Of bare h5py's throughput: what recording should reach."""
 SPIKES = 1000
 SPIKE_CHUNK = 65_536
 """As cosim.runtime.recorder makes datasets of spikes."""
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A stream: the scenario that gives it, its payloads in turn, and where it stands in a run's file."""
+
+    name: str
+    engine: Callable[[str], dict[str, Any]]
+    windows: int
+    arrays: Sequence[tuple[NDArray[Any], ...]]
+    """Of each of the payloads in turn: (values,), or (timestamps in ms within the window, node ids)."""
+    place: str
+    datasets: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    chunks: tuple[tuple[int, ...], ...]
+    kinds: tuple[str, ...]
+    memory_bytes: int
+    """Of one payload, in memory: what the recorder gathers by."""
+
+    @property
+    def file_bytes(self) -> int:
+        return self.windows * sum(array.size * 8 for array in self.arrays[0])
+
+    def gathered(self, first: int, stop: int) -> list[NDArray[Any]]:
+        """What the windows from ``first`` to ``stop`` put into each dataset."""
+        columns = []
+        for i in range(len(self.datasets)):
+            parts = [self.arrays[k % PATTERNS][i] for k in range(first, stop)]
+            columns.append(np.concatenate([part + k for k, part in zip(range(first, stop), parts, strict=True)] if self.kinds[i] == "ms" else parts))
+        return columns
+
+
 def run(quick: bool) -> list[Row]:
-    """Samples, wide and narrow, and spikes."""
-    mebibytes, repeats = (64, 3) if quick else (512, 5)
-    return [_samples(1000, mebibytes, repeats), _samples(10_000, mebibytes, repeats), _spikes(mebibytes // 4, repeats)]
+    """Samples, narrow and wide, and spikes."""
+    mebibytes, repeats = (64, 3) if quick else (384, 5)
+    rows: list[Row] = []
+    for case in (_samples(1_000, mebibytes), _samples(10_000, mebibytes), _spikes(mebibytes // 4)):
+        rows += _measure(case, repeats)
+    return rows
 
 
-def _samples(doubles: int, mebibytes: int, repeats: int) -> Row:
+def _samples(doubles: int, mebibytes: int) -> _Case:
     sizes = launch.shape_of(doubles)
     rows, width = sizes["rows"], sizes["channels"]
     windows = mebibytes * 2**20 // (8 * doubles)
-    patterns = [pattern(0, turn, doubles).reshape(rows, width) for turn in range(5)]
-
-    def ours() -> float:
-        with launch.scratch() as folder:
-            data = launch.scenario({"a": launch.exchanger(0, windows, doubles, notes=str(folder))}, [], windows, record={"streams": ["a.y"]})
-            rate = _recorded(data, folder, 8 * doubles * windows)
-            _compare(folder / "run/run.h5", "samples/a.y/values", patterns, windows)
-            return rate
-
-    def appends() -> Iterator[dict[str, Any]]:
-        each = -(-WRITE_AT_BYTES // (8 * doubles))
-        for first in range(0, windows, each):
-            yield {"values": np.concatenate([patterns[k % 5] for k in range(first, min(first + each, windows))])}
-
-    def floor() -> float:
-        chunk = max(1, min(65_536, WRITE_AT_BYTES // (8 * width)))
-        with launch.scratch() as folder:
-            rate = _bare(folder / "bare.h5", {"values": ((0, width), "f8", (chunk, width))}, appends, 8 * doubles * windows)
-            _compare(folder / "bare.h5", "values", patterns, windows)
-            return rate
-
-    return _row(f"samples of {doubles} doubles", f"{windows} windows", *alternate(repeats, ours, floor))
+    return _Case(
+        f"samples, {doubles} doubles a window",
+        lambda notes: launch.exchanger(0, windows, doubles, notes=notes),
+        windows,
+        [(pattern(0, turn, doubles).reshape(rows, width),) for turn in range(PATTERNS)],
+        "samples/a.y", ("values",), ((0, width),), ((max(1, min(65_536, WRITE_AT_BYTES // (8 * width))), width),), ("f8",), 8 * doubles,
+    )  # fmt: skip
 
 
-def _spikes(mebibytes: int, repeats: int) -> Row:
+def _spikes(mebibytes: int) -> _Case:
     windows = mebibytes * 2**20 // (16 * SPIKES)
-    size = 16 * SPIKES * windows
 
-    def ours() -> float:
-        with launch.scratch() as folder:
-            params = {"spikes": SPIKES, "windows": windows, "notes": str(folder)}
-            engines = {"a": {"use": f"{launch.ENGINES}:Spiker", "window": "1 ms", "params": params}}
-            rate = _recorded(launch.scenario(engines, [], windows, record={"streams": ["a.y"]}), folder, size)
-            _count_spikes(folder / "run/run.h5", "spikes/a.y/", windows)
-            return rate
+    def engine(notes: str) -> dict[str, Any]:
+        return {"use": f"{launch.ENGINES}:Spiker", "window": "1 ms", "params": {"spikes": SPIKES, "windows": windows, "notes": notes}}
 
-    def appends() -> Iterator[dict[str, Any]]:
-        each = -(-WRITE_AT_BYTES // (12 * SPIKES))
-        for first in range(0, windows, each):
-            count = SPIKES * min(each, windows - first)
-            yield {"timestamps": np.arange(count) * 1e-3 + first, "node_ids": np.arange(count, dtype=np.int32)}
-
-    def floor() -> float:
-        sets = {"timestamps": ((0,), "f8", (SPIKE_CHUNK,)), "node_ids": ((0,), "u8", (SPIKE_CHUNK,))}
-        with launch.scratch() as folder:
-            rate = _bare(folder / "bare.h5", sets, appends, size)
-            _count_spikes(folder / "bare.h5", "", windows)
-            return rate
-
-    return _row(f"{SPIKES} spikes a window", f"{windows} windows", *alternate(repeats, ours, floor))
+    spiker = Spiker(SpikerParams(spikes=SPIKES, windows=windows), Setup("a", launch.WINDOW_NS, 0))
+    said = [spiker.advance(Window(0, launch.WINDOW_NS), {})["y"] for _ in range(PATTERNS)]
+    return _Case(
+        f"{SPIKES} spikes a window", engine, windows, [(spikes.times_ns / 1e6, spikes.channels) for spikes in said],
+        "spikes/a.y", ("timestamps", "node_ids"), ((0,), (0,)), ((SPIKE_CHUNK,), (SPIKE_CHUNK,)), ("ms", "u8"), 12 * SPIKES,
+    )  # fmt: skip
 
 
-def _row(name: str, size: str, ours: list[float], floors: list[float]) -> Row:
-    least = median(floors)
-    return Row(f"recording, {name}", size, median(ours), least, PART * least, "MB/s", len(ours), True, "floor: bare h5py", {"ours": ours, "floor": floors})
+def _measure(case: _Case, repeats: int) -> list[Row]:
+    gather = max(1, -(-WRITE_AT_BYTES // case.memory_bytes))
+    alone, whole, floors, each = alternate(repeats, lambda: _recorder(case), lambda: _whole_run(case), lambda: _bare(case, gather), lambda: _bare(case, 1))
+    rows = []
+    for name, found, floor, limited, note in (
+        ("recorder", alone, floors, True, f"floor: bare h5py, {gather} windows an append, as the recorder gathers them"),
+        ("run that records, inline", whole, floors, False, "floor: the same; the run's own windows are in the time"),
+        ("recorder", alone, each, False, "floor: bare h5py, one window an append"),
+    ):
+        least = median(floor)
+        limit = PART * least if limited else None
+        rows.append(Row(f"{name}, {case.name}", f"{case.windows} windows", median(found), least, limit, "MB/s", repeats, True, note, {"ours": found, "floor": floor}))
+    return rows
 
 
-def _recorded(data: dict[str, Any], folder: Path, size: int) -> float:
+def _recorder(case: _Case) -> float:
+    """MB/s of the recorder alone."""
+    with launch.scratch() as folder:
+        data = launch.scenario({"a": case.engine("")}, [], case.windows, record={"streams": ["a.y"]})
+        payloads = list(_payloads(case))
+        recorder = Recorder(folder / "run.h5", make_plan(load(data)), {})
+        begin = time.perf_counter()
+        for payload in payloads:
+            recorder.put(0, payload)
+        recorder.close({}, {})
+        rate = case.file_bytes / (time.perf_counter() - begin) / 1e6
+        _compare(case, folder / "run.h5", case.place + "/")
+        return rate
+
+
+def _payloads(case: _Case) -> Iterator[Payload]:
+    window_ns = launch.WINDOW_NS
+    for k in range(case.windows):
+        window = Window(k * window_ns, (k + 1) * window_ns)
+        arrays = case.arrays[k % PATTERNS]
+        if len(arrays) == 1:
+            yield Samples(window, arrays[0])
+        else:
+            yield Spikes(window, np.rint(arrays[0] * 1e6).astype(np.int64) + window.start_ns, arrays[1])
+
+
+def _whole_run(case: _Case) -> float:
     """MB/s from the run's first window until its files are closed."""
-    launch.run(data, folder, "inline")
-    end = time.perf_counter_ns()
-    return size / (end - int(np.load(folder / "a.npz")["begins_ns"][0])) * 1e3
+    with launch.scratch() as folder:
+        data = launch.scenario({"a": case.engine(str(folder))}, [], case.windows, record={"streams": ["a.y"]})
+        launch.run(data, folder, "inline")
+        end = time.perf_counter_ns()
+        rate = case.file_bytes / (end - int(np.load(folder / "a.npz")["begins_ns"][0])) * 1e3
+        _compare(case, folder / "run/run.h5", case.place + "/")
+        return rate
 
 
-def _bare(path: Path, sets: dict[str, tuple[Any, str, Any]], appends: Callable[[], Iterator[dict[str, Any]]], size: int) -> float:
-    """MB/s of h5py alone, as a recorder would use it: datasets that grow, readable while they are written."""
+def _bare(case: _Case, gather: int) -> float:
+    """MB/s of h5py alone, used as a recorder would use it: datasets that grow, readable while they are written."""
     import h5py
 
-    begin = flushed = time.perf_counter()
-    with h5py.File(path, "w", libver="latest") as file:
-        datasets = {name: file.create_dataset(name, shape, kind, maxshape=(None, *shape[1:]), chunks=chunks) for name, (shape, kind, chunks) in sets.items()}
-        file.swmr_mode = True
-        for arrays in appends():
-            for name, array in arrays.items():
-                dataset = datasets[name]
-                count = len(dataset)
-                dataset.resize(count + len(array), axis=0)
-                dataset[count:] = array
-            if time.perf_counter() - flushed >= FLUSH_EVERY_S:
-                for dataset in datasets.values():
-                    dataset.flush()
-                flushed = time.perf_counter()
-    return size / (time.perf_counter() - begin) / 1e6
+    # what is appended is there beforehand: of the payloads in turn, as many arrays as differ
+    appends = [case.gathered(first, first + gather) for first in range(PATTERNS)]
+    path_of = dict(zip(case.datasets, case.shapes, strict=True))
+    with launch.scratch() as folder:
+        begin = flushed = time.perf_counter()
+        with h5py.File(folder / "bare.h5", "w", libver="latest") as file:
+            kinds = ("f8" if kind == "ms" else kind for kind in case.kinds)
+            datasets = [
+                file.create_dataset(name, shape, kind, maxshape=(None, *shape[1:]), chunks=chunks)
+                for (name, shape), kind, chunks in zip(path_of.items(), kinds, case.chunks, strict=True)
+            ]
+            file.swmr_mode = True
+            for first in range(0, case.windows, gather):
+                arrays = appends[first % PATTERNS]
+                for dataset, array, kind in zip(datasets, arrays, case.kinds, strict=True):
+                    rows = array[: len(array) * min(gather, case.windows - first) // gather]
+                    count = len(dataset)
+                    dataset.resize(count + len(rows), axis=0)
+                    dataset[count:] = rows + (first - first % PATTERNS) if kind == "ms" else rows
+                if time.perf_counter() - flushed >= FLUSH_EVERY_S:
+                    for dataset in datasets:
+                        dataset.flush()
+                    flushed = time.perf_counter()
+        rate = case.file_bytes / (time.perf_counter() - begin) / 1e6
+        _compare(case, folder / "bare.h5", "")
+        return rate
 
 
-def _compare(path: Path, name: str, patterns: list[Any], windows: int) -> None:
+def _compare(case: _Case, path: Path, group: str) -> None:
+    """Hold every value in the file against what was said; times to a tenth of a ns, because they are floats in ms."""
     import h5py
 
-    rows = len(patterns[0])
+    rows = len(case.arrays[0][0])
     with h5py.File(path) as file:
-        values = file[name]
-        if len(values) != windows * rows:
-            raise AssertionError(f"{path.name} holds {len(values)} rows of {windows * rows}")
-        block = 500
-        for first in range(0, windows, block):
-            expected = np.concatenate([patterns[k % 5] for k in range(first, min(first + block, windows))])
-            if not np.array_equal(values[first * rows : first * rows + len(expected)], expected):
-                raise AssertionError(f"{path.name} holds wrong values")
-
-
-def _count_spikes(path: Path, group: str, windows: int) -> None:
-    import h5py
-
-    with h5py.File(path) as file:
-        times, cells = file[f"{group}timestamps"], file[f"{group}node_ids"]
-        if not len(times) == len(cells) == windows * SPIKES or not bool((np.diff(times[:100_000]) >= 0).all()):
-            raise AssertionError(f"{path.name} holds wrong spikes")
+        for i, name in enumerate(case.datasets):
+            if len(file[group + name]) != case.windows * rows:
+                raise AssertionError(f"{name} holds {len(file[group + name])} rows of {case.windows * rows}")
+        for first in range(0, case.windows, 500):
+            expected = case.gathered(first, min(first + 500, case.windows))
+            for name, kind, values in zip(case.datasets, case.kinds, expected, strict=True):
+                found = file[group + name][first * rows : first * rows + len(values)]
+                right = np.allclose(found, values, rtol=0, atol=1e-7) if kind == "ms" else np.array_equal(found, values)
+                if not right:
+                    raise AssertionError(f"{name} holds wrong values in windows {first} and later")

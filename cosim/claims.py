@@ -1,7 +1,7 @@
 """What a scenario claims, and whether a run bears it out: ``cosim verify``.
 
-A scenario's folder may hold ``claims.py`` with a function ``claims(run)``. It is given a way to run the scenario with overrides, and
-yields a ``Claim`` for everything that the scenario's README says.
+A scenario's folder may hold ``claims.py`` with a function ``claims(run)``. It is given a way to run the
+scenario with overrides, and yields a ``Claim`` for everything that the scenario's README says.
 """
 
 from __future__ import annotations

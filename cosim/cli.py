@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ ScenarioArg = Annotated[
 ]
 RunArg = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
 SetOption = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--set", metavar="K=V", help="override a value of the scenario, e.g. engines.brain.params.G=2.1"),
 ]
 
@@ -33,14 +33,12 @@ DONE, FAILED, WRONG, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 130
 def run(
     scenario: ScenarioArg,
     set_: SetOption = None,
-    out: Annotated[
-        Optional[Path], typer.Option(metavar="DIR", help="folder of the run; runs/<name>/<date-time> unless given")
-    ] = None,
-    transport: Annotated[Optional[str], typer.Option(metavar="T", help="auto, inline, zeromq, zeromq-tcp or mpi")] = None,
-    processes: Annotated[Optional[int], typer.Option(metavar="N", min=1, help="worker processes (zeromq)")] = None,
-    stop: Annotated[Optional[str], typer.Option(metavar="TIME", help="simulated time, e.g. '2 s'")] = None,
-    seed: Annotated[Optional[int], typer.Option(metavar="N")] = None,
-    realtime: Annotated[Optional[float], typer.Option(metavar="X", help="pace: simulated time over wall time")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the run; runs/<name>/<date-time> unless given")] = None,
+    transport: Annotated[str | None, typer.Option(metavar="T", help="auto, inline, zeromq, zeromq-tcp or mpi")] = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", min=1, help="worker processes (zeromq)")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="TIME", help="simulated time, e.g. '2 s'")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N")] = None,
+    realtime: Annotated[float | None, typer.Option(metavar="X", help="pace: simulated time over wall time")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="draw the run when it has ended")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but errors")] = False,
 ) -> None:
@@ -88,7 +86,7 @@ def check(
 def graph(
     scenario: ScenarioArg,
     set_: SetOption = None,
-    out: Annotated[Optional[Path], typer.Option(metavar="FILE", help=".svg or .png; <name>.svg unless given")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=".svg or .png; <name>.svg unless given")] = None,
 ) -> None:
     """Draw the engines and links of a scenario; loops are coloured."""
     from cosim.api import load
@@ -157,8 +155,8 @@ def diff(first: RunArg, second: RunArg) -> None:
 @app.command()
 def verify(
     scenario: ScenarioArg,
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="folder of the runs; runs/verify-<name> unless given")] = None,
-    transport: Annotated[Optional[str], typer.Option(metavar="T")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the runs; runs/verify-<name> unless given")] = None,
+    transport: Annotated[str | None, typer.Option(metavar="T")] = None,
 ) -> None:
     """Run a scenario and hold what it claims: claim, expected, measured, tolerance, source."""
     from cosim.api import find_scenario
@@ -179,7 +177,7 @@ def verify(
 def plot(
     run: RunArg,
     out: Annotated[
-        Optional[Path], typer.Option(metavar="FILE", help=".png or .svg; figure.png in the run's folder unless given")
+        Path | None, typer.Option(metavar="FILE", help=".png or .svg; figure.png in the run's folder unless given")
     ] = None,
 ) -> None:
     """Draw a run: the scenario's own figure where it has one, else its streams and who waited for whom."""
@@ -203,7 +201,7 @@ def list_(what: Annotated[str, typer.Argument(metavar="engines|translators|scena
 @app.command()
 def describe(
     name: Annotated[
-        Optional[str], typer.Argument(metavar="NAME", help="an engine, a translator, package.module:Class or ./file.py:Class")
+        str | None, typer.Argument(metavar="NAME", help="an engine, a translator, package.module:Class or ./file.py:Class")
     ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="print the JSON Schema: of a plug-in's parameters, or of the scenario file")
@@ -292,7 +290,7 @@ def _print_plan(plan: Any) -> None:
             )
         console.print(table)
     console.print(
-        f"[green]cannot deadlock[/green] (proof by {plan.proof.method}, {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)"
+        f"[green]cannot deadlock[/green] (by {plan.proof.method}; {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)"
     )
     gain = f"a process for each engine is at best {expected.speed_up:.3g} x as fast as one process"
     console.print(f"forecast: {gain}; waits run along {' > '.join(expected.critical)}")

@@ -16,6 +16,7 @@ from cosim.scenario.plan import Plan
 from cosim.sdk import CosimError, ScenarioError, format_ns
 
 REFRESH_S = 0.2
+_FIELDS = ("fields[time]", "fields[speed]", "fields[busy]")
 
 
 class ConsoleListener:
@@ -31,26 +32,19 @@ class ConsoleListener:
     def started(self, plan: Plan, transport: str, workers: int) -> None:
         if self._quiet:
             return
-        where = (
-            "in one process"
-            if transport == "inline"
-            else f"on {workers} MPI rank{'s' * (workers > 1)}"
-            if transport == "mpi"
-            else f"in {workers} processes over {transport}"
-        )
-        self._console.print(
-            f"[bold]{escape(plan.name)}[/bold]: {len(plan.engines)} engines, {len(plan.links)} links, {format_ns(plan.stop_ns)} {where}"
-        )
+        where = {"inline": "in one process", "mpi": f"on {workers} MPI rank{'s' * (workers > 1)}"}
+        place = where.get(transport, f"in {workers} process{'es' * (workers > 1)} over {transport}")
+        size = f"{len(plan.engines)} engines, {len(plan.links)} links, {format_ns(plan.stop_ns)}"
+        self._console.print(f"[bold]{escape(plan.name)}[/bold]: {size} {place}")
         if self._console.is_terminal:
             self._start_bar(plan)
 
     def _start_bar(self, plan: Plan) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[time]}"), TextColumn("{task.fields[speed]}"), TimeRemainingColumn(),
-            TextColumn("{task.fields[busy]}"), console=self._console, transient=True,
-        )  # fmt: skip
+        description, clock, speed, busy = (TextColumn(f"{{task.{name}}}") for name in ("description", *_FIELDS))
+        columns = (description, BarColumn(), clock, speed, TimeRemainingColumn(), busy)
+        self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task("building", total=plan.stop_ns, time="", speed="", busy="")
         self._progress.start()
 
@@ -85,7 +79,8 @@ def print_summary(run: Run) -> None:
     wall = float(facts["wall_s"])
     speed = f", {facts['simulated_s'] / wall:.3g} x real time" if wall else ""
     console.print(
-        f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}  ({facts['transport']}, seed {facts['seed']})"
+        f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}  "
+        f"({facts['transport']}, seed {facts['seed']})"
     )
     table = Table(
         "engine",

@@ -91,7 +91,8 @@ def explain_link(plan: Plan, name: str) -> list[str]:
     if channels.operation != "one_to_one" or channels.scale != 1.0 or channels.into is not None:
         scale = f", times {channels.scale:g} ({link.carried.unit} to {link.target_port.unit})" if channels.scale != 1.0 else ""
         lines.append(
-            f"  map       {channels.operation.replace('_', ' ')} to {len(channels.rows_filled(channels.width))} of {channels.width} channels{scale}"
+            f"  map       {channels.operation.replace('_', ' ')} to {len(channels.rows_filled(channels.width))} "
+            f"of {channels.width} channels{scale}"
         )
     lines.append(f"  takes     {_port(target.arriving[link.target_port.name])}, every {format_ns(target.window_ns)}")
     lines += ["", *_timing(plan, link)]
@@ -129,8 +130,8 @@ def _port(port: Port) -> str:
 def machine_report() -> list[tuple[str, str, bool]]:
     """What ``cosim doctor`` looks at: name, finding, whether it is well."""
     rows = [("python", f"{platform.python_version()}  {sys.executable}", sys.version_info >= (3, 11))]
-    for package in ("neuro-cosim", "numpy", "numba", "scipy", "h5py", "pyzmq", "networkx", "pydantic"):
-        rows.append((package, _version(package), _version(package) != "missing"))
+    packages = ("neuro-cosim", "numpy", "numba", "scipy", "h5py", "pyzmq", "networkx", "pydantic")
+    rows += [(package, _version(package), _version(package) != "missing") for package in packages]
     rows.append(("cores", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} usable", True))
     rows += [("numba cache", *_numba_cache()), *_mpi_rows()]
     found = [name for name in SIMULATORS if importlib.util.find_spec(name) is not None]

@@ -95,11 +95,16 @@ def _draw_link(axes: Any, link: LinkPlan, places: dict[str, tuple[float, float]]
     bend = 0.25 + 0.22 * (nth - 1)
     middle = (start + end) / 2
     if link.source == link.target:
-        start, end, middle, bend = start + [-0.25, 0.25], start + [0.25, 0.25], start + [0, 0.75], -1.6
+        start, end, middle, bend = (
+            start + np.array([-0.25, 0.25]),
+            start + np.array([0.25, 0.25]),
+            start + np.array([0, 0.75]),
+            -1.6,
+        )
     else:
         across = np.array([end[1] - start[1], start[0] - end[0]])
         middle = middle + across * bend / 2
-    style = {"arrowstyle": "-|>", "mutation_scale": 14, "shrinkA": 34, "shrinkB": 34, "lw": 1.4, "color": colour, "zorder": 1}
+    style: Any = {"arrowstyle": "-|>", "mutation_scale": 14, "shrinkA": 34, "shrinkB": 34, "lw": 1.4, "color": colour, "zorder": 1}
     axes.add_patch(FancyArrowPatch(tuple(start), tuple(end), connectionstyle=f"arc3,rad={bend}", **style))
     via = " > ".join(stage.name for stage in link.stages)
     words = f"{link.name}" + (f"\n{via}" if via else "") + f"\n{format_ns(link.delay_ns)}{' (hold)' if link.hold else ''}"

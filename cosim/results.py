@@ -173,7 +173,7 @@ class Run:
                     g.attrs["from"],
                     g.attrs["to"],
                     g["digests"][:],
-                )  # fmt: skip
+                )
                 for name, g in file["links"].items()
             }
 

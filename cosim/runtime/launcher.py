@@ -371,7 +371,6 @@ def _follow(plan: Plan, name: str, comm: Any, orders: Any, transport: Any) -> No
 
 def _say_failure(failure: dict[str, Any]) -> None:
     """Last words before the job is aborted: nothing else will be printed."""
-    sys.stderr.write(
-        f"{CosimError(failure['what'], where=failure['where'], why=failure['why'], mend=failure['mend'])}\n{failure.get('traceback', '')}"
-    )
+    told = CosimError(failure["what"], where=failure["where"], why=failure["why"], mend=failure["mend"])
+    sys.stderr.write(f"error: {told}\n{failure.get('traceback', '')}")
     sys.stderr.flush()

@@ -161,12 +161,12 @@ class LinkTarget:
             array: NDArray[Any] = payload.values
             self.bytes += array.nbytes
             if self._sha is not None:
-                self._sha.update(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+                self._sha.update(_bytes(array))
         else:
             self.bytes += payload.times_ns.nbytes + payload.channels.nbytes
             if self._sha is not None:
-                self._sha.update(np.ascontiguousarray(payload.times_ns))
-                self._sha.update(np.ascontiguousarray(payload.channels))
+                self._sha.update(_bytes(payload.times_ns))
+                self._sha.update(_bytes(payload.channels))
         if self._sha is not None:
             self.digests.append(int.from_bytes(self._sha.digest()[:8], "little"))
         if self._keep is not None:
@@ -219,14 +219,18 @@ class Inlet:
             return _read_only(self._links[0].take(window))
         parts = [link.take(window) for link in self._links]
         if isinstance(parts[0], Spikes):
-            times = np.concatenate([part.times_ns for part in parts])  # type: ignore[union-attr]
+            times = np.concatenate([part.times_ns for part in parts])
             channels = np.concatenate([part.channels for part in parts])  # type: ignore[union-attr]
             return _read_only(Spikes.sorted(window, times, channels))
         assert self._dt_ns is not None
-        total = parts[0].refined(self._dt_ns).values.copy()  # type: ignore[union-attr]
+        total = parts[0].refined(self._dt_ns).values.copy()
         for part in parts[1:]:
             total += part.refined(self._dt_ns).values  # type: ignore[union-attr]
         return _read_only(Samples(window, total))
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return (array if array.flags.c_contiguous else np.ascontiguousarray(array)).data
 
 
 def _join(parts: list[Payload]) -> Payload:

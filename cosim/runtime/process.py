@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import logging
@@ -60,10 +61,8 @@ class ReportingHandler(logging.Handler):
 
 def _die_with_parent() -> None:
     """Have the kernel end this process when the launcher is gone, even inside a long call."""
-    try:
+    with contextlib.suppress(OSError, AttributeError):  # not Linux: the thread below notices
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):  # not Linux: the thread below notices
-        pass
 
 
 def _keep_telling(worker: Worker, transport: ZeroMQ, parent: int) -> None:

@@ -254,7 +254,7 @@ class Worker:
                     why=f"advance returned {given or 'nothing'}",
                 ) from None
             if self._checks and not _is_plainly_fine(payload, window, outlet):
-                check_payload(payload, lambda: f"engine {hosted.name}, window {window}", port, window, outlet.rows)  # noqa: B023
+                check_payload(payload, lambda: f"engine {hosted.name}, window {window}", port, window, outlet.rows)
             if type(payload) is Samples:
                 payload.values.flags.writeable = False
             for sink in outlet.sinks:
@@ -356,12 +356,12 @@ class _context:  # noqa: N801 - reads as a word in 'with'
         if isinstance(error, CosimError):
             error.located(self._where)
         elif isinstance(error, (Exception, SystemExit)):
-            missing = isinstance(error, ModuleNotFoundError)
+            name = error.name if isinstance(error, ModuleNotFoundError) else None
             told = CosimError(
                 f"{type(error).__name__}: {error}",
                 where=f"{self._where}, {self._when}",
-                why="" if missing else "".join(traceback.format_exception(kind, error, trace)).rstrip(),
-                mend=f"install {error.name}" if missing else "",
+                why="" if name else "".join(traceback.format_exception(kind, error, trace)).rstrip(),
+                mend=f"install {name}" if name else "",
             )
             raise told from error
 

@@ -163,7 +163,7 @@ class _Planner:
     def plan(self, check_loops: bool) -> Plan:
         file = self.scenario.file
         engines = {name: made for name, entry in file.engines.items() if (made := self._engine(name, entry))}
-        links = {name: made for name, entry in sorted(file.links.items()) if (made := self._link(name, entry, engines))}
+        links = {name: link for name, entry in sorted(file.links.items()) if (link := self._link(name, entry, engines))}
         engines = {name: self._connect(engine, links) for name, engine in engines.items()}
         streams = self._streams(engines, links)
         proof = prove({n: e.window_ns for n, e in engines.items()}, [link.flow for link in links.values()])
@@ -195,31 +195,12 @@ class _Planner:
         except CosimError as error:
             self._fault((*path, "params"), error)
             return None
-        outputs = {}
         for port in ports:
-            if port.direction == "out":
-                dt_ns = port.dt_ns or entry.window
-                if entry.window % dt_ns:
-                    self._fault(
-                        (*path, "window"),
-                        CosimError(
-                            f"a window of {format_ns(entry.window)} is not a whole number of the {format_ns(dt_ns)} steps of {name}.{port.name}",
-                            mend=f"nearest: {nearest_multiples(entry.window, dt_ns)}",
-                        ),
-                    )
-                    return None
-                outputs[port.name] = port.but(dt_ns=dt_ns)
-        inputs = {port.name: port for port in ports if port.direction == "in"}
-        for port in inputs.values():
-            if port.dt_ns and entry.window % port.dt_ns:
-                self._fault(
-                    (*path, "window"),
-                    CosimError(
-                        f"a window of {format_ns(entry.window)} is not a whole number of the {format_ns(port.dt_ns)} steps of {name}.{port.name}",
-                        mend=f"nearest: {nearest_multiples(entry.window, port.dt_ns)}",
-                    ),
-                )
+            if entry.window % (port.dt_ns or entry.window):
+                self._fault((*path, "window"), _not_whole("a window", entry.window, port.dt_ns, f"of {name}.{port.name}"))
                 return None
+        outputs = {port.name: port.but(dt_ns=port.dt_ns or entry.window) for port in ports if port.direction == "out"}
+        inputs = {port.name: port for port in ports if port.direction == "in"}
         seed = derived_seed(self.scenario.file.clock.seed, "engine", name)
         return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, entry.python, entry.cost)
 
@@ -323,11 +304,7 @@ class _Planner:
             port = port.but(dt_ns=interval_ns)  # the grid of a stream of spikes is that of its frames
         elif interval_ns % (port.dt_ns or window_ns):
             raise _at(
-                (*path, "interval"),
-                CosimError(
-                    f"an interval of {format_ns(interval_ns)} is not a whole number of the {format_ns(port.dt_ns or window_ns)} steps of {source}.{port.name}",
-                    mend=f"nearest: {nearest_multiples(interval_ns, port.dt_ns or window_ns)}",
-                ),
+                (*path, "interval"), _not_whole("an interval", interval_ns, port.dt_ns or window_ns, f"of {source}.{port.name}")
             )
         taken = target_port if into is None else target_port.but(space=target_port.space.take(into))
         stages, carried = self._chain(name, entry, port, taken, interval_ns)
@@ -361,13 +338,8 @@ class _Planner:
             if hold and asked:
                 dt_ns = asked
             elif asked and dt_ns != asked:
-                raise _at(
-                    (*path, "delay"),
-                    CosimError(
-                        f"a delay of {format_ns(delay_ns)} is not a whole number of the {format_ns(asked)} steps that {target}.{target_port.name} asks for",
-                        mend=f"nearest: {nearest_multiples(delay_ns, asked)}",
-                    ),
-                )
+                whose = f"that {target}.{target_port.name} asks for"
+                raise _at((*path, "delay"), _not_whole("a delay", delay_ns, asked, whose))
         return LinkPlan(
             name, source, source_port, select, stages, at_source, channels, channels.reduces and at_source == len(stages),
             target, target_port, interval_ns, delay_ns, hold, initial, at_end, carried, dt_ns, entry.record,
@@ -432,7 +404,7 @@ class _Planner:
             fitting = [n for n in self._fitting(carried, taken) if n != RESAMPLER]
             raise CosimError(
                 f"what arrives is in {carried.unit}, {taken.name} takes {taken.unit}",
-                why=f"{carried.quantity or 'a quantity'} in {carried.unit} and {taken.quantity or 'a quantity'} in {taken.unit} differ in dimension",
+                why=f"{carried.quantity or 'a quantity'} and {taken.quantity or 'a quantity'} differ in dimension",
                 mend=f"add a translator, via: {' or '.join([*fitting, 'scale (factor, unit, quantity)'])}",
             ) from None
         if carried.quantity and taken.quantity and carried.quantity != taken.quantity:
@@ -480,7 +452,8 @@ class _Planner:
     def _loop_fault(self, dead: Any) -> CosimError:
         first = dead.waits[0].flow.name
         fault = CosimError(
-            f"a loop of {len(dead.waits)} link{'s' if len(dead.waits) > 1 else ''} has too little delay: its engines would wait for one another for ever",
+            f"a loop of {len(dead.waits)} link{'s' if len(dead.waits) > 1 else ''} has too little delay: "
+            "its engines would wait for one another for ever",
             where=self.document.where(("links", first)),
             why="\n       ".join(dead.lines()),
             mend=dead.mend(),
@@ -496,6 +469,14 @@ class _Told(Exception):
 def _at(path: KeyPath, error: CosimError) -> CosimError:
     error.path = path  # type: ignore[attr-defined]
     return error
+
+
+def _not_whole(what: str, value_ns: int, step_ns: int | None, whose: str) -> CosimError:
+    assert step_ns is not None
+    return CosimError(
+        f"{what} of {format_ns(value_ns)} is not a whole number of the {format_ns(step_ns)} steps {whose}",
+        mend=f"nearest: {nearest_multiples(value_ns, step_ns)}",
+    )
 
 
 def _bare(value: float, unit: str) -> float:

@@ -1,12 +1,12 @@
-"""The launch proof: that no timing, transport or machine can deadlock a run, decided before any engine is built.
+"""The launch proof: no timing, transport or machine can deadlock a run; decided before any engine is built.
 
 Rules of this file:
 
 1. It knows windows, links and times, and nothing of engines, payloads or processes.
-2. Before its window (T - H, T], an engine needs of a link source time up to ``ceil_P(T - D)``, or ``floor_P(T - H - D)`` where the
-   link holds. Source time up to 0 is there from the start.
-3. A run deadlocks if and only if round some cycle of links the needs compose to ``f(T) >= T`` for some window end T: then the engines
-   of that cycle wait for one another. Advancing an engine never takes anything from another, so the order does not matter.
+2. Before its window (T - H, T], an engine needs of a link source time up to ``ceil_P(T - D)``, or ``floor_P(T - H - D)`` where
+   the link holds. Source time up to 0 is there from the start.
+3. A run deadlocks if and only if round some cycle of links the needs compose to ``f(T) >= T`` for some window end T: then the
+   engines of that cycle wait for one another. Running an engine takes nothing from another, so the order does not matter.
 
 Three ways to decide, each used where the one before does not settle it:
 
@@ -95,7 +95,8 @@ class Deadlock:
             return "let one of the links hold (time: hold)"
         now = next(w.flow.delay_ns for w in self.waits if w.flow.name == self.freeing.name)
         more = self.freeing.delay_ns - now
-        return f"give link {self.freeing.name} a delay of {format_ns(self.freeing.delay_ns)} in all ({format_ns(more)} more), or let it hold (time: hold)"
+        whole = format_ns(self.freeing.delay_ns)
+        return f"give link {self.freeing.name} a delay of {whole} in all ({format_ns(more)} more), or let it hold (time: hold)"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ class Proof:
 def prove(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> Proof:
     """Whether engines with these windows and links can always go on; exact in both directions."""
     loops = _strong_components(windows_ns, flows)
-    deadlocks, methods, inside = [], [], set()
+    deadlocks: list[Deadlock] = []
+    methods: list[str] = []
+    inside: set[str] = set()
     for engines in loops:
         inner = [f for f in flows if f.source in engines and f.target in engines]
         inside.update(f.name for f in inner)
@@ -142,7 +145,7 @@ def prove(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> Proof:
 
 def _buffers(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> dict[str, int]:
     """Room that is always enough: however paths join, each engine and link on them adds one rounding at most."""
-    longest = defaultdict(int)
+    longest: dict[str, int] = defaultdict(int)
     for flow in flows:
         longest[flow.target] = max(longest[flow.target], flow.interval_ns)
     slack = sum(windows_ns.values()) + sum(longest.values())

@@ -71,7 +71,10 @@ class Document:
 
 
 def read_file(path: Path, _including: tuple[Path, ...] = ()) -> Document:
-    """A scenario file with everything it includes. What the file says wins over what it includes; later includes win over earlier ones."""
+    """A scenario file with everything it includes.
+
+    What the file says wins over what it includes; later includes win over earlier ones.
+    """
     path = path.resolve()
     chain = (*_including, path)
     try:

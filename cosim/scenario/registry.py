@@ -61,7 +61,7 @@ def load_file(path: Path, use: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        _guard(use, lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+        _guard(use, lambda: spec.loader.exec_module(module))
     except CosimError:
         del sys.modules[name]
         raise

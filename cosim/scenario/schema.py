@@ -209,10 +209,8 @@ def _keys_at(annotation: Any, path: tuple[str | int, ...]) -> list[str]:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             named = {f.alias or name: f.annotation for name, f in annotation.model_fields.items()}
             annotation = named.get(str(part))
-        elif (
-            (branch := [m for m in models if m.__name__ == part])
-            or isinstance(part, str)
-            and part.startswith(("function-", "tagged-"))
+        elif (branch := [m for m in models if m.__name__ == part]) or (
+            isinstance(part, str) and part.startswith(("function-", "tagged-"))
         ):
             annotation = branch[0] if branch else annotation  # a branch of a union, not a key
         else:

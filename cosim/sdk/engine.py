@@ -16,7 +16,6 @@ from cosim.sdk.payload import Payload
 from cosim.sdk.port import Port
 from cosim.sdk.time import Window
 
-
 NOT_FED, HELD = -1, -2
 
 
@@ -52,7 +51,7 @@ class Setup:
     delays_ns: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     comm: Any = None
     folder: Path = Path()
-    log: logging.Logger = logging.getLogger("cosim.engine")
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("cosim.engine"))
 
 
 class Engine(Protocol):

@@ -1,4 +1,4 @@
-"""When an engine breaks its promises, a worker dies, the disk is full or the user has enough: first failure wins, the record stays."""
+"""An engine breaks its promises, a worker dies, the disk is full, the user has enough: first failure wins, the record stays."""
 
 from __future__ import annotations
 

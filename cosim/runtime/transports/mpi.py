@@ -1,7 +1,7 @@
 """Workers on MPI ranks; rank 0 also hosts the coordinator.
 
-Nobody sits in a blocking receive, which would spin and take a working engine's core: a waiting rank probes, spins for some tens of µs,
-then yields, then sleeps a little where there are more ranks than cores. MPI keeps the order of messages between two ranks.
+Nobody sits in a blocking receive, which would spin and take a working engine's core: a waiting rank probes, spins for some tens
+of µs, then yields, then sleeps a little where there are more ranks than cores. MPI keeps the order of messages between two ranks.
 
 An engine with ``ranks: k`` is led by the worker that hosts it; k - 1 ranks that host nothing else follow.
 """

@@ -47,6 +47,10 @@ def receive(socket: Any) -> tuple[wire.Header, Any]:
     return header, wire.decode(header, pieces)
 
 
+def _has_message(socket: Any) -> bool:
+    return bool(socket.getsockopt(zmq.EVENTS) & zmq.POLLIN)
+
+
 def send(socket: Any, pieces: list[Any]) -> None:
     """Send a message; a large one without copying its arrays."""
     if len(pieces) == 1:
@@ -106,7 +110,7 @@ class ZeroMQ:
 
     def poll(self) -> list[Received]:
         messages = []
-        while self._inbox.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while _has_message(self._inbox):
             messages.append(receive(self._inbox))
         return messages
 
@@ -146,14 +150,14 @@ class Hub:
     def wait(self, at_most_s: float, take_records: bool) -> None:
         """Wait for a report, or for a record where they can be taken."""
         if take_records:
-            self._poller.poll(at_most_s * 1000)
-        elif not self._reports.poll(at_most_s * 1000):
+            self._poller.poll(int(at_most_s * 1000))
+        elif not self._reports.poll(int(at_most_s * 1000)):
             time.sleep(0)
 
     def reports(self) -> list[dict[str, Any]]:
         """What the workers have reported; each says its number under ``worker``."""
         found = []
-        while self._reports.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        while _has_message(self._reports):
             _, content = receive(self._reports)
             if "hello" in content:
                 self._meet(content["worker"], content["hello"])
@@ -162,7 +166,7 @@ class Hub:
 
     def record(self) -> tuple[int, Payload] | None:
         """The next payload for the recorder, if one has come."""
-        if not self._records.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        if not _has_message(self._records):
             return None
         header, payload = receive(self._records)
         return header.lane, payload
