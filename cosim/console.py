@@ -79,8 +79,8 @@ def print_summary(run: Run) -> None:
     wall = float(facts["wall_s"])
     speed = f", {facts['simulated_s'] / wall:.3g} x real time" if wall else ""
     console.print(
-        f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}  "
-        f"({facts['transport']}, seed {facts['seed']})"
+        f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}"
+        f"  ({facts['transport']}, seed {facts['seed']})"
     )
     table = Table(
         "engine",

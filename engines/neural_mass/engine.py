@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.sdk import CosimError, Payload, Port, Samples, Setup, Space, Window
+from cosim.sdk import HELD, NOT_FED, CosimError, Payload, Port, Samples, Setup, Space, Window
 from engines.neural_mass.connectome import Connectome, build_connectome
 from engines.neural_mass.params import NeuralMassParams
 from engines.neural_mass.wiring import Regions, connect, lead_steps, remaining_steps, split_regions
@@ -76,8 +76,8 @@ class NeuralMass:
         Window(0, setup.window_ns).steps(params.dt)
         self._build(params, setup, connectome)
         setup.log.info(
-            "%s: %d regions, %d connections, %d regions external, delays up to %g ms",
-            setup.name, len(self._simulated), len(self._incoming[1]), len(self._regions.external), self._past * params.dt / 1e6,
+            "%d regions, %d connections, %d regions external, delays up to %g ms",
+            len(self._simulated), len(self._incoming[1]), len(self._regions.external), self._past * params.dt / 1e6,
         )  # fmt: skip
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
@@ -123,7 +123,13 @@ class NeuralMass:
     def _build(self, params: NeuralMassParams, setup: Setup, connectome: Connectome) -> None:
         kernels = _load_kernels(setup)
         regions, kept = self._regions, self._regions.kept
-        linked_ns = setup.delays_ns["external"] if "external" in setup.inputs else np.full(len(regions.external), -1)
+        linked_ns = setup.delays_ns["external"] if "external" in setup.inputs else np.full(len(regions.external), NOT_FED)
+        if (linked_ns == HELD).any():
+            raise CosimError(
+                "rates of external regions cannot be held",
+                why="a connection needs the rate of a given time before; what a holding link brings has no fixed delay",
+                mend="leave 'time: hold' out of the links to external",
+            )
         _tell_of_gaps(setup, connectome, regions, linked_ns)
         remaining = remaining_steps(connectome, regions, linked_ns, params.dt)
         incoming = connect(connectome.weights, remaining, regions.simulated, kept, kept)
@@ -191,7 +197,7 @@ def _load_kernels(setup: Setup) -> ModuleType:
 
     took_s = time.perf_counter() - began
     if kernels.integrate.stats.cache_misses and took_s > 0.5:
-        setup.log.info("%s: compiled kernels in %.1f s (first run only)", setup.name, took_s)
+        setup.log.info("compiled kernels in %.1f s (first run only)", took_s)
     return kernels
 
 
@@ -200,6 +206,6 @@ def _tell_of_gaps(setup: Setup, connectome: Connectome, regions: Regions, linked
     names = connectome.space.labels
     missing = [names[region] for region, delay_ns in zip(regions.external, linked_ns, strict=True) if delay_ns < 0]
     if missing:
-        setup.log.info("%s: no link brings the rate of %s: the initial rate is kept", setup.name, ", ".join(missing))
+        setup.log.info("no link brings the rate of %s: the initial rate is kept", ", ".join(missing))
     if regions.gives_inflow and connectome.weights[np.ix_(regions.external, regions.external)].any():
-        setup.log.info("%s: inflow leaves out what external regions send to each other", setup.name)
+        setup.log.info("inflow leaves out what external regions send to each other")

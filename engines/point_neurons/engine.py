@@ -101,7 +101,7 @@ class PointNeurons:
         self._recorded_rest = np.array([rest[p] for p, _ in recorded])
         self._has_qif = bool(cells.is_qif.any())
         self.advance(Window(0, 0), {})  # compiles
-        setup.log.info("%s: %d neurons, %d synapses", setup.name, len(cells.bias), len(synapses.targets))
+        setup.log.info("%d neurons, %d synapses", len(cells.bias), len(synapses.targets))
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
         steps = window.length_ns and window.steps(self._dt_ns)
