@@ -20,12 +20,13 @@ NAMES = ("coupling", "ring", "overlap", "recording", "memory", "startup")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure cosim, each thing against its floor in the same run.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure cosim, each thing against its floor.")
     parser.add_argument("--only", action="append", choices=NAMES, help="one benchmark (may be given several times)")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and windows")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results"), help="folder for the JSON file")
     options = parser.parse_args(arguments)
-    found: dict[str, Any] = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "quick": options.quick, "machine": machine.describe(), "rows": []}
+    found: dict[str, Any] = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "quick": options.quick, "rows": []}
+    found["machine"] = machine.describe()
     print(f"{machine.markdown(found['machine'])}\n\n{HEAD}", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}.json"

@@ -60,7 +60,8 @@ def _inline(label: str, doubles: int, windows: int, repeats: int) -> list[Row]:
             call_ring(2, windows, doubles, folder)
             return launch.times_us(folder, "0", ("0", "1"))
 
-    bare, default, floors = alternate(repeats, _pair("inline", doubles, windows, launch.BARE), _pair("inline", doubles, windows, DEFAULTS), floor)
+    ours = (_pair("inline", doubles, windows, flags) for flags in (launch.BARE, DEFAULTS))
+    bare, default, floors = alternate(repeats, *ours, floor)
     for results in (bare, default, floors):
         for result in results:
             result.update({key: value / 2 for key, value in result.items()})  # two engine-windows a window
@@ -77,7 +78,8 @@ def _between_processes(transport: str, label: str, doubles: int, windows: int, r
             process_ring(transport, 2, windows, doubles, folder)
             return launch.times_us(folder, "0")
 
-    bare, default, floors = alternate(repeats, _pair(transport, doubles, windows, launch.BARE), _pair(transport, doubles, windows, DEFAULTS), floor)
+    ours = (_pair(transport, doubles, windows, flags) for flags in (launch.BARE, DEFAULTS))
+    bare, default, floors = alternate(repeats, *ours, floor)
     limit = ALLOWED_RATIO * median_of(floors, "net") + ALLOWED_US
     return [
         _row(f"{transport}, per window", label, bare, floors, limit, windows),
@@ -85,11 +87,14 @@ def _between_processes(transport: str, label: str, doubles: int, windows: int, r
     ]
 
 
-def _row(name: str, label: str, ours: list[dict[str, float]], floors: list[dict[str, float]], limit: float | None, windows: int) -> Row:
+def _row(
+    name: str, label: str, ours: list[dict[str, float]], floors: list[dict[str, float]], limit: float | None, windows: int
+) -> Row:
     details: dict[str, Any] = {"windows": windows, "ours": ours, "floor": floors}
     for key in ("median", "p95"):
         details[f"{key}_ours"], details[f"{key}_floor"] = median_of(ours, key), median_of(floors, key)
-    note = f"median window {details['median_ours']:.3g}, p95 {details['p95_ours']:.3g}; floor {details['median_floor']:.3g}, {details['p95_floor']:.3g}"
+    medians, tails = (f"{details[f'{key}_ours']:.3g} (floor {details[f'{key}_floor']:.3g})" for key in ("median", "p95"))
+    note = f"median {medians}, p95 {tails}"
     return Row(name, label, median_of(ours, "net"), median_of(floors, "net"), limit, "us", len(ours), note=note, details=details)
 
 
@@ -120,7 +125,11 @@ def _spikes(windows: int, repeats: int) -> list[Row]:
 
 def _spiking_pair(windows: int, notes: Path) -> dict[str, Any]:
     engines = {
-        name: {"use": f"{launch.ENGINES}:Spiker", "window": "1 ms", "params": {"number": i, "hears": 1 - i, "spikes": SPIKES, "windows": windows, "notes": str(notes)}}
+        name: {
+            "use": f"{launch.ENGINES}:Spiker",
+            "window": "1 ms",
+            "params": {"number": i, "hears": 1 - i, "spikes": SPIKES, "windows": windows, "notes": str(notes)},
+        }
         for i, name in enumerate("ab")
     }
     return launch.scenario(engines, [("a", "b"), ("b", "a")], windows, run=launch.BARE)
@@ -129,26 +138,32 @@ def _spiking_pair(windows: int, notes: Path) -> dict[str, Any]:
 def _wire(repeats: int) -> list[Row]:
     """Encoding and decoding alone; the floor copies the arrays' bytes."""
     window = Window(0, launch.WINDOW_NS)
-    payloads: dict[str, Payload] = {label: Samples(window, pattern(0, 0, size).reshape(-1, min(size, 1000))) for label, size in SIZES.items()}
+    payloads: dict[str, Payload] = {}
+    for label, size in SIZES.items():
+        payloads[label] = Samples(window, pattern(0, 0, size).reshape(-1, min(size, 1000)))
     times = np.arange(1, SPIKES + 1, dtype=np.int64)
     payloads[f"{SPIKES} spikes"] = Spikes(window, times, np.arange(SPIKES, dtype=np.int32))
     rows = []
     for label, payload in payloads.items():
-        arrays = [payload.values] if isinstance(payload, Samples) else [payload.times_ns, payload.channels]
+        arrays: list[Any] = [payload.values] if isinstance(payload, Samples) else [payload.times_ns, payload.channels]
         pieces = wire.encode(3, payload)
         arrived = [bytearray(piece) for piece in pieces]
         _check_wire(payload, wire.decode(wire.read_header(arrived[0]), arrived))
         calls = 2_000 if arrays[0].nbytes < 10**6 else 50
-        encode, decode, floor = alternate(
-            repeats,
-            lambda payload=payload, calls=calls: _call_us(lambda: wire.encode(3, payload), calls),
-            lambda arrived=arrived, calls=calls: _call_us(lambda: wire.decode(wire.read_header(arrived[0]), arrived), calls),
-            lambda arrays=arrays, calls=calls: _call_us(lambda: [array.tobytes() for array in arrays], calls),
-        )
-        copied = float(np.median(floor))
-        rows.append(Row("wire, encode", label, float(np.median(encode)), copied, None, "us", repeats, note="floor: one copy of the arrays"))
-        rows.append(Row("wire, header and decode", label, float(np.median(decode)), copied, None, "us", repeats, note="floor: one copy of the arrays"))
+        measures = _wire_measures(payload, arrays, arrived, calls)
+        encode, decode, floor = alternate(repeats, *measures)
+        for name, taken in (("wire, encode", encode), ("wire, header and decode", decode)):
+            note = "floor: one copy of the arrays"
+            rows.append(Row(name, label, float(np.median(taken)), float(np.median(floor)), None, "us", repeats, note=note))
     return rows
+
+
+def _wire_measures(payload: Payload, arrays: list[Any], arrived: list[bytearray], calls: int) -> list[Callable[[], float]]:
+    return [
+        lambda: _call_us(lambda: wire.encode(3, payload), calls),
+        lambda: _call_us(lambda: wire.decode(wire.read_header(arrived[0]), arrived), calls),
+        lambda: _call_us(lambda: [array.tobytes() for array in arrays], calls),
+    ]
 
 
 def _check_wire(sent: Payload, arrived: Payload) -> None:

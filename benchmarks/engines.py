@@ -1,6 +1,6 @@
-"""Engines for benchmarks: what they say is known beforehand, and every value that arrives is checked, so that a wrong answer is never fast.
+"""Engines for benchmarks: they say what is known beforehand and check every value that arrives: a wrong answer is never fast.
 
-``step`` is the engine's own work on plain arrays. The floors call it directly; ``advance`` is the same step behind the engine protocol.
+``step`` is the engine's own work on plain arrays. The floors call it directly; ``advance`` is the same behind the engine protocol.
 """
 
 from __future__ import annotations

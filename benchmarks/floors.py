@@ -1,6 +1,7 @@
 """The floors of coupling: engines in a ring that exchange arrays with nothing between them but a call, a socket or MPI.
 
-``python -m benchmarks.floors zeromq JOB NUMBER`` is one process of the ring, ``mpirun -n N python -m benchmarks.floors mpi JOB`` all of it.
+``python -m benchmarks.floors zeromq JOB NUMBER`` is one process of the ring; ``mpirun -n N python -m benchmarks.floors mpi JOB``
+is all of it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def process_ring(kind: str, count: int, windows: int, doubles: int, notes: Path,
 
 
 def _engine(number: int, count: int, windows: int, doubles: int, notes: str, work_ms: float = 0.0) -> Exchanger:
-    return Exchanger(ExchangerParams(number=number, hears=(number - 1) % count, windows=windows, notes=notes, work=work_ms, **shape_of(doubles)))
+    return Exchanger(
+        ExchangerParams(number=number, hears=(number - 1) % count, windows=windows, notes=notes, work=work_ms, **shape_of(doubles))
+    )
 
 
 def _run(job: dict[str, Any], number: int, exchange: Callable[[Array], Array], shape: tuple[int, int]) -> None:
@@ -69,11 +72,11 @@ def _zeromq(job: dict[str, Any], number: int, shape: tuple[int, int]) -> None:
         outbox.connect(f"ipc://{folder}/{(number + 1) % count}")
 
         def exchange_copied(said: Array) -> Array:
-            outbox.send(said)
+            outbox.send(said.data)
             return np.frombuffer(inbox.recv()).reshape(shape)
 
         def exchange_uncopied(said: Array) -> Array:
-            outbox.send(said, copy=False)
+            outbox.send(said.data, copy=False)
             return np.frombuffer(inbox.recv(copy=False).buffer).reshape(shape)
 
         _run(job, number, exchange_uncopied if 8 * shape[0] * shape[1] >= ZERO_COPY_FROM_BYTES else exchange_copied, shape)

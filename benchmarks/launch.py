@@ -22,7 +22,11 @@ ENGINES = Path(__file__).resolve().with_name("engines.py")
 WINDOW_NS = 1_000_000
 BARE = {"hashes": False, "check_values": False}
 """Coupling alone: what a run costs that does without hashes and checks."""
-_ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
+_ENVIRONMENT = {  # what Open MPI wants; others don't look at it
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 
 
 def shape_of(doubles: int) -> dict[str, int]:
@@ -41,13 +45,18 @@ def exchanger(number: int, windows: int, doubles: int = 1, **params: Any) -> dic
     return {"use": f"{ENGINES}:Exchanger", "window": "1 ms", "params": values}
 
 
-def scenario(engines: Mapping[str, Any], hears: Sequence[tuple[str, str]], windows: int, delay_windows: int = 1, **more: Any) -> dict[str, Any]:
+def scenario(
+    engines: Mapping[str, Any], hears: Sequence[tuple[str, str]], windows: int, delay_windows: int = 1, **more: Any
+) -> dict[str, Any]:
     """A scenario of these engines; ``hears`` are pairs of source and target."""
     links = {f"{a}_{b}": {"from": f"{a}.y", "to": f"{b}.x", "delay": f"{delay_windows} ms"} for a, b in hears}
-    return {"cosim": 1, "about": {"name": "benchmark"}, "clock": {"stop": f"{windows} ms", "seed": 1}, "engines": dict(engines), "links": links, **more}
+    head = {"cosim": 1, "about": {"name": "benchmark"}, "clock": {"stop": f"{windows} ms", "seed": 1}}
+    return {**head, "engines": dict(engines), "links": links, **more}
 
 
-def ring(count: int, windows: int, doubles: int, notes: Path, *, work_ms: Sequence[float] = (), names: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+def ring(
+    count: int, windows: int, doubles: int, notes: Path, *, work_ms: Sequence[float] = (), names: Sequence[str] = (), **more: Any
+) -> dict[str, Any]:
     """Engines in a ring, each of which hears the one before it; two of them are a pair that exchanges."""
     names = names or [f"e{i:02d}" for i in range(count)]
     engines = {
@@ -98,8 +107,9 @@ def _run_all(commands: Sequence[Sequence[str]]) -> None:
     """Start all at once and wait; when one fails the others are ended, and what it said is raised."""
     started = []
     for command in commands:
-        output = tempfile.TemporaryFile()
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **_ENVIRONMENT}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with its process
+        environment = {**os.environ, **_ENVIRONMENT}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         started.append((process, output))
     try:
         for process, _ in started:
@@ -165,4 +175,5 @@ def times_us(notes: Path, name: str, own_of: Sequence[str] = ()) -> dict[str, fl
     spans = np.diff(begins[first:]) / 1e3
     own = sum(np.load(notes / f"{other}.npz")["own_ns"][first : first + len(spans)] / 1e3 for other in own_of or (name,))
     net = spans - own
-    return {"gross": float(spans.mean()), "net": float(net.mean()), "median": float(np.median(net)), "p95": float(np.percentile(net, 95))}
+    median, tail = np.percentile(net, (50, 95))
+    return {"gross": float(spans.mean()), "net": float(net.mean()), "median": float(median), "p95": float(tail)}

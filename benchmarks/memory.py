@@ -22,7 +22,8 @@ DOUBLES = 1000
 def run(quick: bool) -> list[Row]:
     """A pair inline, a pair over ZeroMQ, and a source that could run ahead of a slow target."""
     inline, zeromq, ahead = (50_000, 12_000, 4_000) if quick else (600_000, 120_000, 20_000)
-    return [*_measure("inline", _pair, inline), *_measure("zeromq", _pair, zeromq), *_measure("zeromq, fast source, slow target", _ahead, ahead)]
+    rows = [*_measure("inline", _pair, inline), *_measure("zeromq", _pair, zeromq)]
+    return [*rows, *_measure("zeromq, fast source, slow target", _ahead, ahead)]
 
 
 def _pair(windows: int, folder: Path) -> dict[str, Any]:
@@ -39,23 +40,28 @@ def _ahead(windows: int, folder: Path) -> dict[str, Any]:
 def _measure(name: str, make: Any, windows: int) -> list[Row]:
     """One row for every process; runs in a process of its own, so that it starts small."""
     with launch.scratch() as folder:
-        job = folder / "job.json"
-        transport = name.split(",")[0]
-        job.write_text(json.dumps({"scenario": make(windows, folder), "out": str(folder / "run"), "transport": transport, "processes": 2, "memory": str(folder)}))
+        job, transport = folder / "job.json", name.split(",")[0]
+        content = {"scenario": make(windows, folder), "out": str(folder / "run"), "transport": transport, "processes": 2}
+        job.write_text(json.dumps({**content, "memory": str(folder)}))
         launch.python("benchmarks.rank", str(job))
-        marks = {f"process of {engine}": np.load(folder / f"{engine}.npy") for engine in (("a",) if transport == "inline" else ("a", "b"))}
+        engines = ("a",) if transport == "inline" else ("a", "b")
+        marks = {f"process of {engine}": np.load(folder / f"{engine}.npy") for engine in engines}
         launcher = np.load(folder / "launcher.npy")
         ended = f"; {launcher[-1, 1]:.1f} after the end"
         if transport != "inline":
             at = np.searchsorted(launcher[:, 0], marks["process of a"][:, 0]).clip(max=len(launcher) - 1)
             marks["launcher"] = launcher[at]
-        return [_row(f"{name}, {process}", windows, found[:, 1], ended if process == "launcher" else "") for process, found in marks.items()]
+        return [
+            _row(f"{name}, {process}", windows, found[:, 1], ended * (process == "launcher")) for process, found in marks.items()
+        ]
 
 
 def _row(name: str, windows: int, marks_mib: Any, ended: str) -> Row:
     quarters = [float(marks_mib[len(marks_mib) * k // 4 - 1]) for k in (1, 2, 3, 4)]
     note = "RSS at 25/50/75/100 %: " + " / ".join(f"{mib:.1f}" for mib in quarters) + f" MiB{ended}; floor: at 25 %"
-    return Row(f"memory, {name}", f"{windows} windows", quarters[3], quarters[0], ALLOWED_RATIO * quarters[0], "MiB", 1, note=note, details={"rss_mib": list(map(float, marks_mib))})
+    row = Row(f"memory, {name}", f"{windows} windows", quarters[3], quarters[0], ALLOWED_RATIO * quarters[0], "MiB", note=note)
+    row.details = {"rss_mib": list(map(float, marks_mib))}
+    return row
 
 
 class Sampler:

@@ -18,11 +18,10 @@ def run(quick: bool) -> list[Row]:
     """Delays of two windows (hides the transfer) and of one; the floor is one engine alone."""
     windows = 100 if quick else 500
     repeats = 3 if quick else REPEATS
-    rows = []
+    rows: list[Row] = []
     with launch.on_cores(2):
         for transport in ("zeromq", "mpi") if launch.has_mpi() else ("zeromq",):
-            for delay_windows in (2, 1):
-                rows.append(_pair(transport, delay_windows, windows, repeats))
+            rows += [_pair(transport, delay_windows, windows, repeats) for delay_windows in (2, 1)]
     return rows
 
 
@@ -30,7 +29,8 @@ def _pair(transport: str, delay_windows: int, windows: int, repeats: int) -> Row
     def ours() -> dict[str, float]:
         with launch.scratch() as folder:
             engines = {
-                name: launch.exchanger(i, windows, 1000, hears=1 - i, work=WORK_MS, notes=str(folder), delay_windows=delay_windows) for i, name in enumerate("ab")
+                name: launch.exchanger(i, windows, 1000, hears=1 - i, delay_windows=delay_windows, work=WORK_MS, notes=str(folder))
+                for i, name in enumerate("ab")
             }
             data = launch.scenario(engines, [("a", "b"), ("b", "a")], windows, delay_windows)
             out = launch.run(data, folder, transport, 2)
@@ -47,10 +47,16 @@ def _pair(transport: str, delay_windows: int, windows: int, repeats: int) -> Row
     shares = median(result["overlap"] for result in results)
     promised = delay_windows >= 2
     return Row(
-        f"two engines of {WORK_MS:g} ms, delay of {delay_windows} window{'s' if promised else ''}, 2 processes, {transport}", "1000", median_of(results, "ms"), alone,
-        ALLOWED_RATIO * alone if promised else None, "ms/window", repeats, note=f"floor: one alone; both compute in {shares:.0%} of the time of one (trace)",
+        f"two engines of {WORK_MS:g} ms, delay of {delay_windows} window{'s' if promised else ''}, 2 processes, {transport}",
+        "1000",
+        median_of(results, "ms"),
+        alone,
+        ALLOWED_RATIO * alone if promised else None,
+        "ms/window",
+        repeats,
+        note=f"floor: one alone; both compute in {shares:.0%} of the time of one (trace)",
         details={"ours": results, "floor": floors},
-    )  # fmt: skip
+    )
 
 
 def overlap_of(trace: Path) -> float:
@@ -74,5 +80,3 @@ def _common(first: list[tuple[float, float]], second: list[tuple[float, float]])
         else:
             k += 1
     return total
-
-

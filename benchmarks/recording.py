@@ -45,6 +45,7 @@ class _Case:
     shapes: tuple[tuple[int, ...], ...]
     chunks: tuple[tuple[int, ...], ...]
     kinds: tuple[str, ...]
+    """In the file: f8, u8, or ms for f8 that count on from window to window."""
     memory_bytes: int
     """Of one payload, in memory: what the recorder gathers by."""
 
@@ -57,7 +58,9 @@ class _Case:
         columns = []
         for i in range(len(self.datasets)):
             parts = [self.arrays[k % PATTERNS][i] for k in range(first, stop)]
-            columns.append(np.concatenate([part + k for k, part in zip(range(first, stop), parts, strict=True)] if self.kinds[i] == "ms" else parts))
+            if self.kinds[i] == "ms":
+                parts = [part + k for k, part in zip(range(first, stop), parts, strict=True)]
+            columns.append(np.concatenate(parts))
         return columns
 
 
@@ -87,7 +90,11 @@ def _spikes(mebibytes: int) -> _Case:
     windows = mebibytes * 2**20 // (16 * SPIKES)
 
     def engine(notes: str) -> dict[str, Any]:
-        return {"use": f"{launch.ENGINES}:Spiker", "window": "1 ms", "params": {"spikes": SPIKES, "windows": windows, "notes": notes}}
+        return {
+            "use": f"{launch.ENGINES}:Spiker",
+            "window": "1 ms",
+            "params": {"spikes": SPIKES, "windows": windows, "notes": notes},
+        }
 
     spiker = Spiker(SpikerParams(spikes=SPIKES, windows=windows), Setup("a", launch.WINDOW_NS, 0))
     said = [spiker.advance(Window(0, launch.WINDOW_NS), {})["y"] for _ in range(PATTERNS)]
@@ -99,7 +106,8 @@ def _spikes(mebibytes: int) -> _Case:
 
 def _measure(case: _Case, repeats: int) -> list[Row]:
     gather = max(1, -(-WRITE_AT_BYTES // case.memory_bytes))
-    alone, whole, floors, each = alternate(repeats, lambda: _recorder(case), lambda: _whole_run(case), lambda: _bare(case, gather), lambda: _bare(case, 1))
+    measures = (lambda: _recorder(case), lambda: _whole_run(case), lambda: _bare(case, gather), lambda: _bare(case, 1))
+    alone, whole, floors, each = alternate(repeats, *measures)
     rows = []
     for name, found, floor, limited, note in (
         ("recorder", alone, floors, True, f"floor: bare h5py, {gather} windows an append, as the recorder gathers them"),
@@ -108,7 +116,9 @@ def _measure(case: _Case, repeats: int) -> list[Row]:
     ):
         least = median(floor)
         limit = PART * least if limited else None
-        rows.append(Row(f"{name}, {case.name}", f"{case.windows} windows", median(found), least, limit, "MB/s", repeats, True, note, {"ours": found, "floor": floor}))
+        row = Row(f"{name}, {case.name}", f"{case.windows} windows", median(found), least, limit, "MB/s", repeats, True, note)
+        row.details = {"ours": found, "floor": floor}
+        rows.append(row)
     return rows
 
 
@@ -155,14 +165,12 @@ def _bare(case: _Case, gather: int) -> float:
 
     # what is appended is there beforehand: of the payloads in turn, as many arrays as differ
     appends = [case.gathered(first, first + gather) for first in range(PATTERNS)]
-    path_of = dict(zip(case.datasets, case.shapes, strict=True))
     with launch.scratch() as folder:
         begin = flushed = time.perf_counter()
         with h5py.File(folder / "bare.h5", "w", libver="latest") as file:
-            kinds = ("f8" if kind == "ms" else kind for kind in case.kinds)
             datasets = [
-                file.create_dataset(name, shape, kind, maxshape=(None, *shape[1:]), chunks=chunks)
-                for (name, shape), kind, chunks in zip(path_of.items(), kinds, case.chunks, strict=True)
+                file.create_dataset(name, shape, kind.replace("ms", "f8"), maxshape=(None, *shape[1:]), chunks=chunks)
+                for name, shape, kind, chunks in zip(case.datasets, case.shapes, case.kinds, case.chunks, strict=True)
             ]
             file.swmr_mode = True
             for first in range(0, case.windows, gather):
@@ -187,7 +195,7 @@ def _compare(case: _Case, path: Path, group: str) -> None:
 
     rows = len(case.arrays[0][0])
     with h5py.File(path) as file:
-        for i, name in enumerate(case.datasets):
+        for name in case.datasets:
             if len(file[group + name]) != case.windows * rows:
                 raise AssertionError(f"{name} holds {len(file[group + name])} rows of {case.windows * rows}")
         for first in range(0, case.windows, 500):

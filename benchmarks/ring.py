@@ -48,8 +48,9 @@ def _sixteen(windows: int, repeats: int) -> list[Row]:
         cases[f"2 processes, {transport}, every link crosses"] = (transport, plain)
         cases[f"2 processes, {transport}, 2 links cross"] = (transport, halves)
     *results, floors = alternate(repeats, *(ours(*case) for case in cases.values()), floor)
+    note = "with the engines' own checks; floor: bare calls in one process"
     return [
-        Row(f"ring of 16, {name}", f"{DOUBLES}", median(result), median(floors), None, "us/engine-window", repeats, note="with the engines' own checks; floor: bare calls in one process")
+        Row(f"ring of 16, {name}", f"{DOUBLES}", median(result), median(floors), None, "us/engine-window", repeats, note=note)
         for name, result in zip(cases, results, strict=True)
     ]
 
@@ -72,10 +73,9 @@ def _unequal(windows: int, repeats: int) -> list[Row]:
 
         results, floors = alternate(repeats, ours, floor)
         bare = "bare pyzmq" if transport == "zeromq" else "bare mpi4py, blocking receives"
-        rows.append(
-            Row(
-                f"ring of 8, {LONG_MS:g} ms and 7 × {SHORT_MS:g} ms of work, 2 cores, {transport}", f"{DOUBLES}", median_of(results, "gross") / 1e3, median_of(floors, "gross") / 1e3,
-                UNEQUAL_LIMIT_MS, "ms/window", repeats, note=f"floor: {bare}", details={"ours": results, "floor": floors},
-            )  # fmt: skip
-        )
+        name = f"ring of 8, {LONG_MS:g} ms and 7 × {SHORT_MS:g} ms of work, 2 cores, {transport}"
+        window_ms, floor_ms = median_of(results, "gross") / 1e3, median_of(floors, "gross") / 1e3
+        row = Row(name, f"{DOUBLES}", window_ms, floor_ms, UNEQUAL_LIMIT_MS, "ms/window", repeats, note=f"floor: {bare}")
+        row.details = {"ours": results, "floor": floors}
+        rows.append(row)
     return rows

@@ -34,8 +34,9 @@ def run(quick: bool) -> list[Row]:
             cases["run of one window, mpi, 2 ranks"] = lambda: _mpi_ms(folder, data)
         *results, floors = alternate(repeats, *cases.values(), lambda: _wall_ms("-c", "import numpy, pydantic"))
     least = median(floors)
+    note = "floor: python that imports numpy and pydantic"
     return [
-        Row(f"start-up, {name}", "", median(found), least, None, "ms", repeats, note="floor: python that imports numpy and pydantic", details={"ours": found})
+        Row(f"start-up, {name}", "", median(found), least, None, "ms", repeats, note=note, details={"ours": found})
         for name, found in zip(cases, results, strict=True)
     ]
 

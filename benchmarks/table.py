@@ -62,7 +62,8 @@ def median_of(results: Iterable[dict[str, float]], key: str) -> float:
     return statistics.median(result[key] for result in results)
 
 
-HEAD = "| measurement | size | ours | floor | ratio | limit | unit | repeats | ok | note |\n|---|---|---:|---:|---:|---:|---|---:|---|---|"
+COLUMNS = "| measurement | size | ours | floor | ratio | limit | unit | repeats | ok | note |"
+HEAD = f"{COLUMNS}\n|---|---|---:|---:|---:|---:|---|---:|---|---|"
 
 
 def markdown(row: Row) -> str:

@@ -90,9 +90,9 @@ def run(
     RunFailed
         An engine failed; what was recorded is readable.
     """
-    from cosim.runtime.launcher import run_plan
+    from cosim.runtime.launcher import agree_on_plan, run_plan
 
-    plan = make_plan(load(scenario, settings))
+    plan = agree_on_plan(lambda: make_plan(load(scenario, settings)), transport)
     folder = run_plan(plan, out=Path(out) if out else None, transport=transport, processes=processes, listener=listener)
     return Run(folder) if folder else None
 

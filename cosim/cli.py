@@ -378,7 +378,7 @@ def _explain_exit(error: Exception, speaks: bool) -> int:
     from cosim.console import print_error
     from cosim.runtime.launcher import RunFailed
 
-    if speaks:
+    if speaks or "MPI" in error.what:  # without MPI, nobody else can say it
         print_error(error)
     if isinstance(error, RunFailed):
         if speaks:

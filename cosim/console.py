@@ -78,8 +78,9 @@ def print_summary(run: Run) -> None:
     console, facts, overview = Console(), run.provenance, run.overview
     wall = float(facts["wall_s"])
     speed = f", {facts['simulated_s'] / wall:.3g} x real time" if wall else ""
+    name, outcome = escape(str(facts["name"])), facts["outcome"]
     console.print(
-        f"[bold]{escape(str(facts['name']))}[/bold]  {facts['outcome']}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}"
+        f"[bold]{name}[/bold]  {outcome}: {facts['simulated_s']:.6g} s simulated in {wall:.3g} s{speed}"
         f"  ({facts['transport']}, seed {facts['seed']})"
     )
     table = Table(

@@ -13,6 +13,7 @@ from cosim.sdk import Params, Port, Samples, Setup, Space, Spikes, Unit, Window
 
 PUPPET = f"{__file__}:Puppet"
 FAULTY = f"{__file__}:Faulty"
+COLLECTIVE = f"{__file__}:Collective"
 
 
 class PuppetParams(Params):
@@ -126,6 +127,44 @@ class Faulty:
             "unsorted": {**good, "spikes": Spikes(window, two, np.zeros(2, np.int32))},
             "outside": {**good, "spikes": Spikes(window, two + 100, np.zeros(2, np.int32))},
         }[fault]
+
+    def close(self):
+        pass
+
+
+class CollectiveParams(Params):
+    channels: int = 4
+
+
+class Collective:
+    """An engine on several MPI ranks: every rank works on its share of the channels, a collective puts them together."""
+
+    Params = CollectiveParams
+
+    @classmethod
+    def ports(cls, params):
+        space = Space.numbered(params.channels)
+        return [
+            Port("x", "in", "samples", space),
+            Port("y", "out", "samples", space),
+            Port("ranks", "out", "samples", Space(("ranks",))),
+        ]
+
+    def __init__(self, params, setup):
+        self._comm = setup.comm
+        self._state = np.arange(1.0, params.channels + 1)
+
+    def advance(self, window, inputs):
+        rank, size = (self._comm.rank, self._comm.size) if self._comm is not None else (0, 1)
+        mine = np.zeros_like(self._state)
+        x = inputs["x"].values[-1] if "x" in inputs else np.zeros_like(self._state)
+        mine[rank::size] = np.cos(self._state + x)[rank::size]
+        if self._comm is not None:
+            whole = np.empty_like(mine)
+            self._comm.Allreduce(mine, whole)
+            mine = whole
+        self._state = mine
+        return {"y": Samples(window, mine[None].copy()), "ranks": Samples(window, np.array([[float(size)]]))}
 
     def close(self):
         pass

@@ -10,16 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cosim.runtime import wire
 from cosim.runtime.coordinator import Coordinator, Listener
 from cosim.runtime.placement import pack
 from cosim.runtime.process import ReportingHandler
 from cosim.runtime.transports import mpi as mpi_transport
 from cosim.runtime.transports.inline import Inline
 from cosim.runtime.transports.zeromq import Hub
-from cosim.runtime.worker import Worker, build_engine, describe_failure
+from cosim.runtime.worker import Stopped, Worker, build_engine, describe_failure
 from cosim.scenario.plan import Plan
 from cosim.sdk import CosimError
 
@@ -58,6 +60,29 @@ def choose_transport(plan: Plan, asked: str | None = None, processes: int | str 
 
 def _interpreters_needed(plan: Plan) -> int:
     return len({engine.python for engine in plan.engines.values()})
+
+
+def agree_on_plan(make: Callable[[], Plan], transport: str | None) -> Plan:
+    """The plan; among MPI ranks a fault on any of them ends all, so that none waits for one that has gone."""
+    if transport not in (None, "auto", "mpi") or mpi_transport.launched_rank() is None:
+        return make()
+    world = mpi_transport.load().COMM_WORLD
+    plan: Plan | None = None
+    fault: CosimError | None = None
+    try:
+        plan = make()
+    except CosimError as error:
+        fault = error
+    told = world.allgather(str(fault) if fault else "")
+    if fault is not None:
+        raise fault
+    others = [(rank, text) for rank, text in enumerate(told) if text]
+    if others:
+        raise CosimError(
+            f"MPI rank {others[0][0]} cannot make the plan", why=others[0][1], mend="the same cosim and plug-ins on all ranks"
+        )
+    assert plan is not None
+    return plan
 
 
 def run_folder(plan: Plan, out: Path | None) -> Path:
@@ -322,13 +347,16 @@ def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | 
         if coordinator is not None:
             coordinator.fail({"what": "interrupted", "where": "", "why": "", "mend": "", "traceback": ""})
     logging.getLogger("cosim").removeHandler(handler)
-    transport.finish()
+    is_over = transport.finish()
     if coordinator is None:
+        if not is_over and transport.own_failure:
+            _say_failure(transport.own_failure)
+            world.Abort(1)
         return None
     try:
         return _conclude(coordinator, interrupted)
     finally:
-        if coordinator.failure is not None and len(coordinator.finals) < world.size:
+        if not is_over and coordinator.failure is not None:
             _say_failure(coordinator.failure)
             world.Abort(130 if interrupted else 1)
 
@@ -356,11 +384,18 @@ def _teams(
 def _follow(plan: Plan, name: str, comm: Any, orders: Any, transport: Any) -> None:
     """The life of a rank that follows an engine's leader."""
     outcome = "done"
+
+    def stop_if_asked() -> None:
+        if any(header.kind == wire.CONTROL and "stop" in content for header, content in transport.poll()):
+            raise Stopped
+
     try:
         engine = build_engine(plan, name, comm)
         transport.report({"ready": transport.number})
-        mpi_transport.follow(engine, orders, transport.poll)
+        mpi_transport.follow(engine, orders, stop_if_asked)
         engine.close()
+    except Stopped:
+        outcome = "stopped"
     except Exception as error:  # reported like any worker's
         outcome = "failed"
         transport.report({"failed": describe_failure(error)})

@@ -13,7 +13,7 @@ Three ways to decide, each used where the one before does not settle it:
 * *slack*: the worst rounding of every link, summed round every cycle. Negative everywhere proves the graph live.
 * *game*: the tokens are played, least time first, over two hyper-periods and every delay in the loop. Exact.
 * *phases*: where the hyper-period is absurd (windows without a common measure), f is evaluated round each cycle for every phase
-  that can differ; beyond ``MOST_PHASES`` the worst rounding is taken, exact where the roundings are independent (Chinese remainder).
+  that can differ; beyond ``MOST_PHASES`` the worst rounding is taken, exact where roundings are independent (Chinese remainder).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ _MESSAGE, _PIECE, _RECORD = 0, 1, 2
 RECORDS_AHEAD = 64
 _SPIN_S, _SPIN_CROWDED_S, _YIELD_S = 100e-6, 10e-6, 5e-3
 _CHECK_EVERY_S = 0.1
-GIVE_UP_S = 4.0
-"""After a failure, how long ranks may take to stop in order before the job is aborted."""
+GIVE_UP_S, GIVE_UP_LATE_S = 3.0, 4.0
+"""After a failure, how long ranks may take to stop in order before rank 0, or the rank that failed, aborts the job."""
 RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 
 
@@ -72,6 +72,7 @@ class Mpi:
         self._crowded = node.size > len(os.sched_getaffinity(0))
         node.Free()
         self._checked = 0.0
+        self.own_failure: dict[str, Any] | None = None
         if coordinator is not None:
             coordinator.broadcast = self._broadcast
 
@@ -88,6 +89,7 @@ class Mpi:
         self._post(worker, [wire.encode_credit(lane, oldest_ns)], _MESSAGE)
 
     def report(self, content: dict[str, Any]) -> None:
+        self.own_failure = content.get("failed", self.own_failure)
         if self._coordinator is not None:
             self._coordinator.receive(0, content)
         else:
@@ -196,8 +198,8 @@ class Mpi:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def finish(self) -> None:
-        """Take what still arrives until no rank has anything under way; give up in good time after a failure."""
+    def finish(self) -> bool:
+        """Take what still arrives until no rank has anything under way; False when, after a failure, that takes too long."""
         begin, barrier = time.perf_counter(), None
         while True:
             self.poll()
@@ -207,11 +209,15 @@ class Mpi:
                 barrier = self._comm.Ibarrier()
             if barrier is not None and barrier.Test():
                 break
-            failed = self._coordinator is not None and self._coordinator.failure is not None
-            if failed and time.perf_counter() - begin > GIVE_UP_S:
-                return
+            if self._coordinator is not None and self._coordinator.failure is not None:
+                patience = GIVE_UP_S
+            else:
+                patience = GIVE_UP_LATE_S if self.own_failure else float("inf")
+            if time.perf_counter() - begin > patience:
+                return False
             time.sleep(50e-6)
         self.poll()
+        return True
 
     def _all_reported(self) -> bool:
         return self._coordinator is None or len(self._coordinator.finals) == self._coordinator.workers
@@ -251,7 +257,7 @@ class Team:
 
 
 def follow(engine: Any, orders: Any, poll: Any) -> None:
-    """Advance an engine whenever its leader says so, until dismissed; ``poll`` is called while there is nothing to do."""
+    """Advance an engine whenever its leader says so, until dismissed; ``poll`` is called in between, and may raise."""
     while True:
         content = wire.decode_control(_next_order(orders, poll))
         if "close" in content:
