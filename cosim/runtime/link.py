@@ -172,7 +172,11 @@ class LinkTarget:
         if self._keep is not None:
             self._keep(payload)
         if self._delay_ns and not self._hold:
-            payload = payload.shifted(self._delay_ns)
+            if type(payload) is Samples:  # written out: this is the most common step of all
+                start, stop = payload.window
+                payload = Samples(Window(start + self._delay_ns, stop + self._delay_ns), payload.values)
+            else:
+                payload = payload.shifted(self._delay_ns)
         self._frames.append(payload)
 
     def take(self, window: Window) -> Payload:

@@ -160,6 +160,19 @@ class Scheduler:
         """Where the window starts that would run next."""
         return self._ready[0][0] if self._ready else None
 
+    def lacking(self) -> str | None:
+        """The link that keeps the engine furthest behind from running."""
+        behind: _Engine | None = None
+        for engine in self._engines.values():
+            if engine.missing and engine.clock_ns < engine.goal_ns and (behind is None or engine.clock_ns < behind.clock_ns):
+                behind = engine
+        if behind is None:
+            return None
+        for inbound in behind.inbound:
+            if inbound.delivered_ns < inbound.need_ns:
+                return inbound.flow.name
+        return behind.outbound[0].flow.name if behind.outbound else None
+
     def waits(self) -> list[Wait]:
         """Who waits for which link, with have and need; for links held by credit, the room."""
         found = []

@@ -9,7 +9,6 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from cosim.runtime.scheduler import Scheduler
 from cosim.sdk import Window
 
 MOST_EVENTS = 20_000
@@ -38,12 +37,8 @@ class Trace:
         if len(self._events) < MOST_EVENTS:
             self._events.append((engine, window.stop_ns, begin_ns, end_ns))
 
-    def waited(self, begin_ns: int, end_ns: int, scheduler: Scheduler) -> None:
-        """The worker had nothing to run: it waits for the link that its engine furthest behind lacks."""
-        waits = scheduler.waits()
-        if not waits:
-            return
-        link = min(waits, key=lambda w: w.start_ns).flow.name
+    def waited(self, begin_ns: int, end_ns: int, link: str) -> None:
+        """The worker had nothing to run: it waited for a link."""
         self.waited_ns[link] += end_ns - begin_ns
         if len(self._waits) < MOST_EVENTS:
             self._waits.append((link, begin_ns, end_ns))

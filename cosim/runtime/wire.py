@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +26,7 @@ WHOLE_BELOW = 32_768
 MOST_BYTES = 2**40
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What a message is: kind, whether its arrays come in pieces of their own, its lane (a link, a stream), span and shape."""
 
     kind: int
@@ -38,6 +36,12 @@ class Header:
     stop_ns: int
     rows: int
     columns: int
+
+    def total_bytes(self) -> int:
+        """Of all arrays together."""
+        if self.kind == SAMPLES:
+            return 8 * self.rows * self.columns
+        return 12 * self.rows if self.kind == SPIKES else self.rows if self.kind == CONTROL else 0
 
     def array_bytes(self) -> tuple[int, ...]:
         """Sizes of the arrays that belong to the message."""
@@ -85,7 +89,7 @@ def read_header(message: Any) -> Header:
     header = Header(kind, bool(in_pieces), lane, start, stop, rows, columns)
     if rows * columns > MOST_BYTES // 8:
         raise CosimError("a message announces more than can be", why=f"{rows} by {columns} values")
-    if not in_pieces and SIZE + sum(header.array_bytes()) != len(message):
+    if not in_pieces and SIZE + header.total_bytes() != len(message):
         raise CosimError("a message has not the length that its header says", why=f"{len(message)} bytes")
     return header
 

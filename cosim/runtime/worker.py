@@ -202,6 +202,8 @@ class Worker:
             now = clock()
             if now >= next_status:
                 self._status()
+                if alone:
+                    transport.poll()  # nothing arrives, but the coordinator looks after the run
                 next_status = now + STATUS_EVERY_S
             if self._pace is not None and (ahead := self._ahead_s(now)) > 0:
                 transport.wait(ahead)
@@ -218,10 +220,11 @@ class Worker:
         return 0.0 if start is None else start * 1e-9 / (self._pace or 1.0) - (now - self._started)
 
     def _wait(self) -> None:
-        begin = time.perf_counter_ns()
+        begin, link = time.perf_counter_ns(), self.scheduler.lacking()
         self.doing = "waiting"
         self.transport.wait(STATUS_EVERY_S)
-        self.trace.waited(begin, time.perf_counter_ns(), self.scheduler)
+        if link is not None:
+            self.trace.waited(begin, time.perf_counter_ns(), link)
 
     def _fire(self, hosted: _Hosted) -> None:
         """Run one window of an engine and hand on what it gives."""
