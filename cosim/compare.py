@@ -46,6 +46,11 @@ def differences(first: Run, second: Run) -> list[Difference]:
 def _first_difference(first: Run, second: Run, ours: LinkRecord, theirs: LinkRecord) -> Difference | None:
     if ours.sha256 and ours.sha256 == theirs.sha256:
         return None
+    for link in (ours, theirs):
+        if link.frames and not len(link.digests):
+            raise CosimError(
+                f"the hash of link {link.name} was not kept", mend="run with hashes: true (the default) to compare runs"
+            )
     common = min(len(ours.digests), len(theirs.digests))
     unequal = np.flatnonzero(ours.digests[:common] != theirs.digests[:common])
     if not len(unequal):

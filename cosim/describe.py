@@ -86,7 +86,7 @@ def explain_link(plan: Plan, name: str) -> list[str]:
     for i, stage in enumerate(link.stages):
         side = "source" if i < link.stages_at_source else "target"
         lines.append(f"  {stage.name:<9} at the {side}: {first_line(stage.cls)}")
-        lines.append(f"            gives {_port(stage.build().port)}")
+        lines.append(f"            gives {_port(stage.port)}")
     channels = link.channels
     if channels.operation != "one_to_one" or channels.scale != 1.0 or channels.into is not None:
         scale = f", times {channels.scale:g} ({link.carried.unit} to {link.target_port.unit})" if channels.scale != 1.0 else ""

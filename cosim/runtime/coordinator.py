@@ -82,6 +82,7 @@ class Coordinator:
         self.finals: dict[int, dict[str, Any]] = {}
         self._ready: set[int] = set()
         self._moved, self._stalls = time.monotonic(), 0
+        self._heard: dict[int, float] = {}
         self._begin = time.perf_counter()
         self._log = (folder / "log.jsonl").open("a", encoding="utf-8")
         (folder / "scenario.yaml").write_text(plan.scenario.dump(), encoding="utf-8")
@@ -153,7 +154,17 @@ class Coordinator:
                 lines += self.overview.waits.get(worker, [])
             elif doing in self.plan.engines:
                 lines.append(f"{doing} is computing, its clock at {format_ns(self.overview.clocks_ns[doing])}")
+            elif doing == "running":  # a rank in a long window tells nothing before it ends
+                engines = ", ".join(name for name, home in self.overview.homes.items() if home == worker)
+                lines.append(
+                    f"{engines or f'worker {worker}'} said last that it was running, {self._silence_s(worker):.0f} s ago: it computes"
+                )
+            elif doing.startswith("building"):
+                lines.append(f"worker {worker} is still {doing}")
         return [f"{i}. {line}" for i, line in enumerate(lines, 1)]
+
+    def _silence_s(self, worker: int) -> float:
+        return time.monotonic() - self._heard.get(worker, self._moved)
 
     def tell(self, level: str, text: str) -> None:
         """To the log and to whoever watches."""
@@ -164,6 +175,7 @@ class Coordinator:
 
     def _take_status(self, worker: int, status: dict[str, Any]) -> None:
         overview = self.overview
+        self._heard[worker] = time.monotonic()
         before = sum(overview.clocks_ns.values())
         overview.clocks_ns.update(status["clocks"])
         overview.compute_ns.update(status["compute_ns"])

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +51,15 @@ class EnginePlan:
 
 @dataclass(frozen=True)
 class Stage:
-    """One translator of a chain, not yet built."""
+    """One translator of a chain: how to build it, what comes out of it, and at which end of the link it runs."""
 
     name: str
     cls: Any
     params: Any
     source: Port
     target: Port
+    port: Port
+    place: Literal["source", "target"]
 
     def build(self) -> Any:
         return self.cls(self.source, self.target, self.params)
@@ -317,8 +319,8 @@ class _Planner:
             )
         asked = target_port.dt_ns
         if carried.kind == "samples" and taken.kind == "samples" and asked and not hold and carried.dt_ns != asked:
-            stage = self._stage(RESAMPLER, {}, carried, taken, (*path, "to"))
-            stages, carried = (*stages, stage), stage.build().port
+            stage = self._stage(RESAMPLER, {}, carried, taken, interval_ns, (*path, "to"))
+            stages, carried = (*stages, stage), stage.port
         if carried.kind != taken.kind:
             raise self._kinds_differ(name, port, taken, carried)
         scale = self._scale(path, carried, taken) if taken.kind == "samples" else 1.0
@@ -328,7 +330,7 @@ class _Planner:
             raise _at((*path, "map") if entry.map is not None else path, error) from None
         at_source = 0
         for stage in stages:
-            if stage.build().place != "source":
+            if stage.place != "source":
                 break
             at_source += 1
         initial, at_end = self._initial(path, entry, port, carried)
@@ -349,14 +351,12 @@ class _Planner:
         stages: list[Stage] = []
         for i, step in enumerate(entry.via):
             ((use, values),) = step.items()
-            stage = self._stage(use, values or {}, port, taken, ("links", name, "via", i, use))
+            stage = self._stage(use, values or {}, port, taken, interval_ns, ("links", name, "via", i, use))
             stages.append(stage)
-            port = stage.build().port
-            if port.kind == "spikes" or port.dt_ns is None:
-                port = port.but(dt_ns=interval_ns)
+            port = stage.port
         return tuple(stages), port
 
-    def _stage(self, use: str, values: Mapping[str, Any], port: Port, taken: Port, path: KeyPath) -> Stage:
+    def _stage(self, use: str, values: Mapping[str, Any], port: Port, taken: Port, interval_ns: int, path: KeyPath) -> Stage:
         try:
             cls = registry.find("translator", use, self.scenario.folder)
         except CosimError as error:
@@ -364,12 +364,14 @@ class _Planner:
         params = self._params(cls.Params, values, path)
         if params is None:
             raise _Told
-        stage = Stage(use, cls, params, port, taken)
         try:
-            stage.build()
+            translator = cls(port, taken, params)
         except CosimError as error:
             raise _at(path, error) from None
-        return stage
+        out: Port = translator.port
+        if out.kind == "spikes" or out.dt_ns is None:
+            out = out.but(dt_ns=interval_ns)  # the grid of a stream of spikes is that of its frames
+        return Stage(use, cls, params, port, taken, out, translator.place)
 
     def _kinds_differ(self, name: str, port: Port, taken: Port, carried: Port) -> CosimError:
         fitting = self._fitting(carried, taken)
