@@ -156,9 +156,8 @@ class Coordinator:
                 lines.append(f"{doing} is computing, its clock at {format_ns(self.overview.clocks_ns[doing])}")
             elif doing == "running":  # a rank in a long window tells nothing before it ends
                 engines = ", ".join(name for name, home in self.overview.homes.items() if home == worker)
-                lines.append(
-                    f"{engines or f'worker {worker}'} said last that it was running, {self._silence_s(worker):.0f} s ago: it computes"
-                )
+                since = self._silence_s(worker)
+                lines.append(f"{engines or f'worker {worker}'} was running {since:.0f} s ago, and computes since")
             elif doing.startswith("building"):
                 lines.append(f"worker {worker} is still {doing}")
         return [f"{i}. {line}" for i, line in enumerate(lines, 1)]
