@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from cosim.results import Run
 from cosim.scenario.plan import Plan, make_plan
+from cosim.scenario.reader import Document, set_values
 from cosim.scenario.schema import Scenario, did_you_mean
 from cosim.sdk import CosimError, ScenarioError
 
@@ -43,15 +45,17 @@ def load(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence
     ``settings`` are ``"engines.brain.params.G=2.1"`` strings, or a mapping of such keys to values.
     """
     lines = (
-        [f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in settings.items()]
+        [f"{k}={json.dumps(v)}" for k, v in settings.items()]  # a string stays one: '5' is no number, '*' no YAML
         if isinstance(settings, Mapping)
         else list(settings)
     )
     if isinstance(scenario, Scenario):
-        return scenario
+        if not lines:
+            return scenario
+        document = copy.deepcopy(scenario.document)
+        set_values(document, lines)
+        return Scenario.from_document(document, scenario.path)
     if isinstance(scenario, Mapping):
-        from cosim.scenario.reader import Document, set_values
-
         document = Document(data=json.loads(json.dumps(scenario)), folder=Path.cwd())
         set_values(document, lines)
         return Scenario.from_document(document, None)

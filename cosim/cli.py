@@ -189,13 +189,15 @@ def plot(
 @app.command(name="list")
 def list_(what: Annotated[str, typer.Argument(metavar="engines|translators|scenarios")] = "engines") -> None:
     """List what is installed."""
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
+
+    from cosim.console import wide_console
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, words in _listing(what):
-        table.add_row(name, words)
-    Console(soft_wrap=True).print(table)
+        table.add_row(name, escape(words))
+    wide_console().print(table)
 
 
 @app.command()
@@ -225,18 +227,32 @@ def describe(
 
 
 @app.command()
+def new(
+    kind: Annotated[str, typer.Argument(metavar="engine|translator|scenario")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="lower-case, such as my_model")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the files; one called NAME unless given")] = None,
+) -> None:
+    """Make a new engine, translator or scenario from a template that works; nothing is overwritten."""
+    from cosim.new import make_new, next_steps
+
+    made = make_new(kind, name, out)
+    print("\n".join([*(f"made: {path}" for path in made), "next:", *(f"  {line}" for line in next_steps(kind, name, made[0].parent))]))
+
+
+@app.command()
 def doctor() -> None:
     """Look at this machine: Python, packages, cores, MPI and whether ranks can start, simulators."""
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from cosim.console import wide_console
     from cosim.describe import machine_report
 
     rows = machine_report()
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, finding, well in rows:
-        table.add_row("[green]ok[/green]" if well else "[red]!![/red]", name, finding)
-    Console(soft_wrap=True).print(table)
+        table.add_row("[green]ok[/green]" if well else "[red]!![/red]", name, escape(finding))
+    wide_console().print(table)
     if not all(well for *_, well in rows):
         raise typer.Exit(FAILED)
 
@@ -260,14 +276,15 @@ def _draw(result: Any, out: Path | None) -> Path:
 
 
 def _print_plan(plan: Any) -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from cosim.console import wide_console
     from cosim.scenario.forecast import forecast
     from cosim.sdk import format_ns
 
-    console, expected = Console(soft_wrap=True), forecast(plan)
-    console.print(f"[bold]{plan.name}[/bold]  {plan.scenario.file.about.description}".rstrip())
+    console, expected = wide_console(), forecast(plan)
+    console.print(f"[bold]{plan.name}[/bold]  {escape(plan.scenario.file.about.description)}".rstrip(), soft_wrap=True)
     table = Table("engine", "use", "window", "windows", "ports in", "ports out", box=None, header_style="bold", pad_edge=False)
     for name, engine in plan.engines.items():
         ins, outs = ", ".join(engine.arriving) or "-", ", ".join(engine.outputs)
@@ -293,7 +310,7 @@ def _print_plan(plan: Any) -> None:
         f"[green]cannot deadlock[/green] (by {plan.proof.method}; {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)"
     )
     gain = f"a process for each engine is at best {expected.speed_up:.3g} x as fast as one process"
-    console.print(f"forecast: {gain}; waits run along {' > '.join(expected.critical)}")
+    console.print(f"forecast: {gain}; waits run along {' > '.join(expected.critical)}", soft_wrap=True)
 
 
 def _listing(what: str) -> list[tuple[str, str]]:
@@ -318,23 +335,23 @@ def _listing(what: str) -> list[tuple[str, str]]:
 def _print_plugin(name: str, kind: str, cls: Any) -> None:
     import inspect
 
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from cosim.console import wide_console
     from cosim.describe import parameter_rows
 
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{name}  ({kind}, {cls.__module__}:{cls.__qualname__})\n")
-    console.print(inspect.getdoc(cls) or "", "\n")
+    console = wide_console()
+    print(f"{name}  ({kind}, {cls.__module__}:{cls.__qualname__})\n\n{inspect.getdoc(cls) or ''}\n")
     table = Table("parameter", "type", "unit", "default", "", box=None, header_style="bold", pad_edge=False)
     for row in parameter_rows(cls.Params):
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
     if kind == "engine":
-        _print_ports(cls, console)
+        _print_ports(cls)
 
 
-def _print_ports(cls: Any, console: Any) -> None:
+def _print_ports(cls: Any) -> None:
     from pydantic import ValidationError
 
     from cosim.sdk import CosimError
@@ -342,11 +359,11 @@ def _print_ports(cls: Any, console: Any) -> None:
     try:
         ports = cls.ports(cls.Params())
     except (ValidationError, CosimError):
-        console.print("\nports: they depend on parameters that have no default")
+        print("\nports: they depend on parameters that have no default")
         return
-    console.print("\nports with the default parameters")
+    print("\nports with the default parameters")
     for port in ports:
-        console.print(f"  {port.direction:<4}{port.name:<14}{port.describe()}")
+        print(f"  {port.direction:<4}{port.name:<14}{port.describe()}")
 
 
 def main() -> None:

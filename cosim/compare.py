@@ -8,6 +8,7 @@ import numpy as np
 
 from cosim.results import LinkRecord, Run
 from cosim.sdk import CosimError
+from cosim.sdk.time import NS_PER_MS
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ def _first_difference(first: Run, second: Run, ours: LinkRecord, theirs: LinkRec
         what = f"{len(ours.digests)} frames against {len(theirs.digests)}: one goes on longer"
         return Difference(ours.name, ours.source, common, (ours.first_frame + common + 1) * ours.interval_ms, what)
     index = int(unequal[0])
-    stop_ms = (ours.first_frame + index + 1) * ours.interval_ms
-    return Difference(ours.name, ours.source, index, stop_ms, _channel(first, second, ours, stop_ms))
+    interval_ns, number = round(ours.interval_ms * NS_PER_MS), ours.first_frame + index
+    span_ms = number * interval_ns / NS_PER_MS, (number + 1) * interval_ns / NS_PER_MS  # rounded as the recorded times are
+    return Difference(ours.name, ours.source, index, span_ms[1], _channel(first, second, ours, *span_ms))
 
 
-def _channel(first: Run, second: Run, link: LinkRecord, stop_ms: float) -> str:
+def _channel(first: Run, second: Run, link: LinkRecord, start_ms: float, stop_ms: float) -> str:
     """Which channel differs, where the link was recorded in both runs."""
-    start_ms = stop_ms - link.interval_ms
     kind = first.streams().get(link.name)
     if kind is None or second.streams().get(link.name) != kind:
         return "(record: true on the link would tell the channel)"
@@ -73,10 +74,10 @@ def _channel(first: Run, second: Run, link: LinkRecord, stop_ms: float) -> str:
         a, b = first.samples(link.name), second.samples(link.name)
         rows = [i for i in np.flatnonzero((a.times_ms > start_ms) & (a.times_ms <= stop_ms)) if i < len(b.values)]
         for row in rows:
-            columns = np.flatnonzero(a.values[row] != b.values[row])
+            columns = np.flatnonzero(a.values[row].view(np.int64) != b.values[row].view(np.int64))  # -0.0 is not 0.0
             if len(columns):
                 c = columns[0]
-                return f"channel {a.labels[c]}: {a.values[row, c]!r} against {b.values[row, c]!r}"
+                return f"channel {a.labels[c]}: {float(a.values[row, c])!r} against {float(b.values[row, c])!r}"
     else:
         events = []
         for run in (first, second):
@@ -86,5 +87,6 @@ def _channel(first: Run, second: Run, link: LinkRecord, stop_ms: float) -> str:
         only = sorted(events[0] ^ events[1])
         if only:
             time, channel = only[0]
-            return f"channel {channel}: a spike at {time:g} ms in {'the first' if only[0] in events[0] else 'the second'} run only"
-    raise CosimError(f"{link.name} differs by its hash, but not in what was recorded")
+            label = s.labels[channel]
+            return f"channel {label}: a spike at {time:.10g} ms in {'the first' if only[0] in events[0] else 'the second'} run only"
+    return "(what was recorded of it is equal: the order or number of equal events differs)"

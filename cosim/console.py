@@ -73,9 +73,14 @@ class ConsoleListener:
             self._progress.stop()
 
 
+def wide_console() -> Console:
+    """Standard output; 160 columns where nobody watches, so that a table in a file is not cut to a terminal's width."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
 def print_summary(run: Run) -> None:
     """The tables at the end of a run."""
-    console, facts, overview = Console(), run.provenance, run.overview
+    console, facts, overview = wide_console(), run.provenance, run.overview
     wall = float(facts["wall_s"])
     speed = f", {facts['simulated_s'] / wall:.3g} x real time" if wall else ""
     name, outcome = escape(str(facts["name"])), facts["outcome"]
@@ -151,7 +156,7 @@ def print_claims(claims: list[Any]) -> None:
             f"{claim.tolerance:.3g}{unit}",
             escape(claim.source),
         )
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    wide_console().print(table)
 
 
 def _size(count: int) -> str:

@@ -9,19 +9,23 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from cosim.scenario import registry
 from cosim.scenario.plan import LinkPlan, Plan
-from cosim.sdk import CosimError, Port, Unit, format_ns
+from cosim.sdk import CosimError, Duration, InputFile, Port, Unit, format_ns
 
 SIMULATORS = ("nest", "neuron", "arbor", "brian2", "tvb", "nengo", "steps", "mujoco", "gymnasium", "pyneuroml", "fmpy")
+
+
+_SAID = {get_args(Duration)[1]: "time", get_args(InputFile)[1]: "file"}
 
 
 def first_line(cls: Any) -> str:
@@ -49,14 +53,17 @@ def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
     for name, field in model.model_fields.items():
         unit = next((m.unit for m in field.metadata if isinstance(m, Unit)), "")
         nested = _nested(field.annotation)
+        kind = _type_name(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
         default = (
             "required"
             if field.is_required()
             else ""
             if field.default is PydanticUndefined or isinstance(field.default, BaseModel)
+            else format_ns(field.default)
+            if kind.startswith("time") and isinstance(field.default, int)
             else str(field.default)
         )
-        yield f"{prefix}{name}", _type_name(field.annotation), unit, default, " ".join((field.description or "").split())
+        yield f"{prefix}{name}", kind, unit, default, " ".join((field.description or "").split())
         for inner in nested:
             yield from parameter_rows(inner, f"{prefix}{name}.")
 
@@ -68,9 +75,15 @@ def _nested(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _type_name(annotation: Any) -> str:
-    if isinstance(annotation, type) and not get_args(annotation):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "").replace("pathlib._local.", "").replace("pathlib.", "")
+    """As one would say it: ``time | None``, ``list[float]``, ``'mean' | 'last'``."""
+    kind, arguments = get_origin(annotation), get_args(annotation)
+    if kind is Annotated:
+        said = next((_SAID[mark] for mark in arguments[1:] if isinstance(mark, Hashable) and mark in _SAID), None)
+        return said or _type_name(arguments[0])
+    if kind in (Union, UnionType, Literal):
+        return " | ".join(repr(a) if kind is Literal else _type_name(a) for a in arguments)
+    name = "None" if annotation is NoneType else getattr(annotation, "__name__", str(annotation))
+    return f"{name}[{', '.join('…' if a is ... else _type_name(a) for a in arguments)}]" if arguments else name
 
 
 def explain_link(plan: Plan, name: str) -> list[str]:
@@ -141,11 +154,11 @@ def machine_report() -> list[tuple[str, str, bool]]:
 
 
 def _numba_cache() -> tuple[str, bool]:
-    import engines
-
-    folder = Path(engines.__file__).parent
-    writable = os.access(folder, os.W_OK)
-    place = str(folder) if writable else os.environ.get("NUMBA_CACHE_DIR", "your home's cache, as numba chooses")
+    packages = sorted({point.value.partition(":")[0].partition(".")[0] for point in registry.installed("engine").values()})
+    specs = [importlib.util.find_spec(package) for package in packages]
+    folders = [Path(spec.origin).parent for spec in specs if spec is not None and spec.origin]
+    writable = all(os.access(folder, os.W_OK) for folder in folders)
+    place = ", ".join(map(str, folders)) if writable else os.environ.get("NUMBA_CACHE_DIR", "your home's cache, as numba chooses")
     return f"compiled kernels are kept beside {place}", True
 
 

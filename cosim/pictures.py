@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from cosim.claims import load_beside
+from cosim.graph import graph_figure
 from cosim.results import Run
-from cosim.scenario.plan import LinkPlan, Plan
-from cosim.sdk import CosimError, format_ns
+from cosim.scenario.plan import Plan
+from cosim.sdk import CosimError
 
-LOOP, CHAIN, INK = "#c0392b", "#5d6d7e", "#1c2833"
+INK, QUIET = "#1c2833", "#5d6d7e"
 COLOURS = ("#2471a3", "#b9770e", "#1e8449", "#7d3c98", "#a93226", "#117a65", "#6e2c00", "#34495e")
-MOST_LINES, MOST_SPIKES = 100, 60_000
+MOST_LINES, MOST_SPIKES, MOST_STREAMS, MOST_NAMED = 100, 60_000, 8, 8
+POINTS_ACROSS = 2000
+"""Rows of samples drawn; of more, the lowest and highest of each stretch."""
 
 
 def _figure(size: tuple[float, float]) -> Any:
@@ -36,88 +39,10 @@ def _save(figure: Any, path: Path) -> Path:
     return path
 
 
-# -- the graph of a scenario -------------------------------------------------------------------------------------------
-
-
 def draw_graph(plan: Plan, path: Path) -> Path:
     """Engines as boxes, links as arrows with translators and delays; links of loops in red."""
-    places = _layout(plan)
-    columns = 1 + max(x for x, _ in places.values())
-    rows = 1 + max(y for _, y in places.values()) - min(y for _, y in places.values())
-    figure = _figure((max(6.0, 3.6 * columns + 1), max(3.0, 1.9 * rows + 1)))
-    axes = figure.add_subplot()
-    axes.set_axis_off()
-    for name, (x, y) in places.items():
-        use = plan.scenario.file.engines[name].use.split("/")[-1]
-        words = f"$\\bf{{{name.replace('_', chr(92) + '_')}}}$\n{use}\nwindow {format_ns(plan.engines[name].window_ns)}"
-        box = {"boxstyle": "round,pad=0.6", "fc": "#eaf2f8", "ec": INK, "lw": 1.2}
-        axes.text(2 * x, y, words, ha="center", va="center", fontsize=9, color=INK, bbox=box, zorder=3)
-    pairs: dict[tuple[str, str], int] = {}
-    for link in plan.links.values():
-        key = (link.source, link.target)
-        pairs[key] = pairs.get(key, 0) + 1
-        _draw_link(axes, link, places, pairs[key], link.name in plan.proof.in_loop)
-    axes.set_xlim(-1.0, 2 * columns - 1.0)
-    low, high = min(y for _, y in places.values()), max(y for _, y in places.values())
-    axes.set_ylim(low - 0.9, high + 0.9)
-    verdict = "cannot deadlock" if plan.proof.is_live else "would deadlock"
-    axes.set_title(f"{plan.name}: {verdict}" + (" (links of loops in red)" if plan.proof.in_loop else ""), fontsize=10, color=INK)
-    return _save(figure, path)
-
-
-def _layout(plan: Plan) -> dict[str, tuple[float, float]]:
-    """Columns in the order in which data flow; the engines of a loop side by side on a row each."""
-    import networkx as nx
-
-    graph = nx.DiGraph()
-    graph.add_nodes_from(plan.engines)
-    graph.add_edges_from((link.source, link.target) for link in plan.links.values())
-    packed = nx.condensation(graph)
-    places, column = {}, 0
-    for generation in nx.topological_generations(packed):
-        groups = [sorted(packed.nodes[g]["members"], key=list(plan.engines).index) for g in generation]
-        width = max(min(2, len(group)) for group in groups)
-        y = 0.0
-        for group in sorted(groups, key=lambda g: list(plan.engines).index(g[0])):
-            for i, name in enumerate(group):
-                places[name] = (float(column + (i % 2 if len(group) > 1 else 0)), y - (i // 2))
-            y -= (len(group) + 1) // 2
-        column += width
-    return places
-
-
-def _draw_link(axes: Any, link: LinkPlan, places: dict[str, tuple[float, float]], nth: int, in_loop: bool) -> None:
-    from matplotlib.patches import FancyArrowPatch
-
-    (x0, y0), (x1, y1) = places[link.source], places[link.target]
-    start, end = np.array([2 * x0, y0]), np.array([2 * x1, y1])
-    colour = LOOP if in_loop else CHAIN
-    bend = 0.25 + 0.22 * (nth - 1)
-    middle = (start + end) / 2
-    if link.source == link.target:
-        start, end, middle, bend = (
-            start + np.array([-0.25, 0.25]),
-            start + np.array([0.25, 0.25]),
-            start + np.array([0, 0.75]),
-            -1.6,
-        )
-    else:
-        across = np.array([end[1] - start[1], start[0] - end[0]])
-        middle = middle + across * bend / 2
-    style: Any = {"arrowstyle": "-|>", "mutation_scale": 14, "shrinkA": 34, "shrinkB": 34, "lw": 1.4, "color": colour, "zorder": 1}
-    axes.add_patch(FancyArrowPatch(tuple(start), tuple(end), connectionstyle=f"arc3,rad={bend}", **style))
-    via = " > ".join(stage.name for stage in link.stages)
-    words = f"{link.name}" + (f"\n{via}" if via else "") + f"\n{format_ns(link.delay_ns)}{' (hold)' if link.hold else ''}"
-    axes.text(
-        *middle,
-        words,
-        fontsize=7.5,
-        color=colour,
-        ha="center",
-        va="center",
-        zorder=2,
-        bbox={"fc": "white", "ec": "none", "pad": 1.0, "alpha": 0.9},
-    )
+    _figure((1, 1))  # says what is missing, where matplotlib is
+    return _save(graph_figure(plan), path)
 
 
 # -- a run at a glance -------------------------------------------------------------------------------------------------
@@ -143,47 +68,114 @@ def _scenario_file(run: Run) -> Path | None:
 
 def overview_figure(run: Run) -> Any:
     """One row a stream: samples as lines, spikes as a raster; below, where the wall time went."""
-    streams = list(run.streams().items())[:8]
-    figure = _figure((9, 1.2 + 1.9 * (len(streams) + 1)))
-    axes = figure.subplots(len(streams) + 1, 1, squeeze=False)[:, 0]
-    for ax, (name, kind) in zip(axes, streams, strict=False):
-        (_draw_spikes if kind == "spikes" else _draw_samples)(ax, run, name)
-        ax.sharex(axes[0])
+    recorded = run.streams()
+    streams = list(recorded.items())[:MOST_STREAMS]
+    figure = _figure((9.5, 1.1 + 1.75 * len(streams) + 1.9))
+    parts = figure.subfigures(2, 1, height_ratios=[max(1.75 * len(streams), 0.01), 1.9]) if streams else [None, figure]
+    stop_ms = run.provenance["stop_ns"] * 1e-6
+    scale, unit = (1e-3, "s") if stop_ms > 5000 else (1.0, "ms")
     if streams:
-        axes[len(streams) - 1].set_xlabel("time (ms)")
-    _draw_times(axes[-1], run)
-    figure.suptitle(str(run.provenance["name"]), fontsize=11)
+        axes = parts[0].subplots(len(streams), 1, squeeze=False, sharex=True)[:, 0]
+        for ax, (name, kind) in zip(axes, streams, strict=True):
+            (_draw_spikes if kind == "spikes" else _draw_samples)(ax, run, name, scale)
+            _tidy(ax)
+        axes[0].set_xlim(0, stop_ms * scale)
+        axes[-1].set_xlabel(f"time ({unit})", fontsize=8)
+    _draw_times(parts[1], run)
+    more = len(recorded) - len(streams)
+    title = str(run.provenance["name"]) + (f"  ({more} more streams were recorded)" if more else "")
+    figure.suptitle(title, fontsize=11, weight="bold", color=INK, parse_math=False)
     return figure
 
 
-def _draw_samples(ax: Any, run: Run, name: str) -> None:
+def _tidy(ax: Any) -> None:
+    ax.tick_params(labelsize=7.5, color=QUIET)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def _title(ax: Any, words: str) -> None:
+    ax.set_title(words, fontsize=8.5, loc="left", color=INK, parse_math=False)
+
+
+def _draw_samples(ax: Any, run: Run, name: str, scale: float) -> None:
     signal = run.samples(name)
-    shown = signal.values[:, :MOST_LINES]
-    step = max(1, len(shown) // 4000)
-    ax.plot(signal.times_ms[::step], shown[::step], lw=0.7, color=COLOURS[0], alpha=1.0 if shown.shape[1] < 4 else 0.5)
+    count = signal.values.shape[1]
+    times, values = _thinned(signal.times_ms * scale, signal.values[:, :MOST_LINES])
+    for c, course in enumerate(values.T):
+        colour = COLOURS[c % len(COLOURS)] if count <= MOST_NAMED else COLOURS[0]
+        ax.plot(times, course, lw=0.8, color=colour, alpha=0.9 if count <= MOST_NAMED else 0.35, label=_short(signal.labels[c]))
+    if 1 < count <= MOST_NAMED:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7, frameon=False, handlelength=1.2)
     unit = "" if signal.unit == "1" else f" ({signal.unit})"
-    ax.set_ylabel(f"{signal.quantity.replace('_', ' ') or 'value'}{unit}", fontsize=8)
-    more = f", the first {MOST_LINES} of {signal.values.shape[1]}" if signal.values.shape[1] > MOST_LINES else ""
-    ax.set_title(f"{name}{more}", fontsize=9, loc="left")
+    ax.set_ylabel(f"{signal.quantity.replace('_', ' ') or 'value'}{unit}", fontsize=8, parse_math=False)
+    more = (
+        f", the first {MOST_LINES} of {count} channels"
+        if count > MOST_LINES
+        else f", {count} channels"
+        if count > MOST_NAMED
+        else ""
+    )
+    _title(ax, f"{name}{more}")
 
 
-def _draw_spikes(ax: Any, run: Run, name: str) -> None:
+def _short(label: str) -> str:
+    words = label if len(label) <= 18 else f"{label[:17]}…"
+    return words.replace("$", r"\$").lstrip("_")
+
+
+def _thinned(times: Any, values: Any) -> tuple[Any, Any]:
+    """Of many rows the lowest and the highest of each stretch, so that no peak is lost."""
+    stretch = len(values) // POINTS_ACROSS
+    if stretch < 2:
+        return times, values
+    whole = len(values) // stretch
+    parts = values[: whole * stretch].reshape(whole, stretch, -1)
+    both = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).reshape(2 * whole, -1)
+    return np.repeat(times[stretch - 1 : whole * stretch : stretch], 2), both
+
+
+def _draw_spikes(ax: Any, run: Run, name: str, scale: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     train = run.spikes(name)
-    step = max(1, len(train.times_ms) // MOST_SPIKES)
-    ax.plot(train.times_ms[::step], train.channels[::step], ",", color=INK)
+    count, step = len(train.labels), -(-len(train.times_ms) // MOST_SPIKES) or 1
+    times, channels = train.times_ms[::step] * scale, train.channels[::step]
+    if count <= 20:
+        ax.eventplot([times[channels == c] for c in range(count)], linelengths=0.8, lw=0.8, colors=INK)
+    else:
+        ax.scatter(times, channels, s=1.5 if len(times) < 10_000 else 0.3, color=INK, linewidths=0, rasterized=True)
+    ax.set_ylim(-0.7, count - 0.3)
+    if count <= MOST_NAMED:
+        ax.set_yticks(range(count), [_short(label) for label in train.labels])
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_ylabel("channel", fontsize=8)
-    ax.set_title(f"{name}: {len(train.times_ms)} spikes" + (f", every {step}th shown" if step > 1 else ""), fontsize=9, loc="left")
+    _title(ax, f"{name}: {len(train.times_ms)} spikes" + (f", every {step}th shown" if step > 1 else ""))
 
 
-def _draw_times(ax: Any, run: Run) -> None:
-    """For every engine the share of wall time in which it computed."""
+def _draw_times(part: Any, run: Run) -> None:
+    """For every engine the share of wall time in which it computed; for every link how long was waited for it."""
     overview = run.overview
     if not overview:
-        ax.set_axis_off()
         return
-    names = sorted(overview["compute_ns"])
-    shares = [100e-9 * overview["compute_ns"][name] / max(overview["wall_s"], 1e-9) for name in names]
-    ax.barh(names, shares, color=COLOURS[2], height=0.6)
-    ax.set_xlim(0, 100)
-    ax.set_xlabel("share of wall time in which the engine computed (%)", fontsize=8)
-    ax.invert_yaxis()
+    wall = max(overview["wall_s"], 1e-9)
+    left, right = part.subplots(1, 2)
+    shares = {name: 100e-9 * spent / wall for name, spent in sorted(overview["compute_ns"].items())}
+    _bars(left, shares, COLOURS[2], "engines computed (% of wall time)")
+    waits = {name: 100e-9 * spent / wall for name, spent in overview["waited_ns"].items()}
+    longest = dict(sorted(waits.items(), key=lambda item: -item[1])[:6])
+    _bars(right, longest, COLOURS[1], "a worker waited for a link (% of wall time)")
+
+
+def _bars(ax: Any, values: dict[str, float], colour: str, words: str) -> None:
+    _title(ax, words)
+    _tidy(ax)
+    if not values:
+        ax.set_axis_off()
+        ax.text(0, 0.7, "nobody waited", fontsize=8, color=QUIET, transform=ax.transAxes)
+        return
+    bars = ax.barh([_short(name) for name in values], list(values.values()), color=colour, height=0.6)
+    ax.bar_label(bars, [f"{value:.3g} %" for value in values.values()], fontsize=7, padding=3, color=QUIET)
+    ax.set_xlim(0, 1.2 * max(*values.values(), 1.0))
+    ax.set_ylim(max(len(values), 3) - 0.5, -0.5)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,12 @@ class SpikeTrain:
         """A list of neo.SpikeTrain, one a channel, as Elephant takes them."""
         import neo
 
+        order = np.argsort(self.channels, kind="stable")
+        trains = np.split(self.times_ms[order], np.cumsum(np.bincount(self.channels, minlength=len(self.labels)))[:-1])
+        stop = max(self.stop_ms, self.times_ms.max(initial=0.0))  # an engine's last window may end after the run's stop
         return [
-            neo.SpikeTrain(self.times_ms[self.channels == c], units="ms", t_start=0, t_stop=self.stop_ms, name=label)
-            for c, label in enumerate(self.labels)
+            neo.SpikeTrain(times, units="ms", t_start=0, t_stop=stop, name=label)
+            for times, label in zip(trains, self.labels, strict=True)
         ]
 
 
@@ -143,7 +147,7 @@ class Run:
         with self._open() as file:
             group = self._group(file, name, "spikes")
             count = len(group["node_ids"])  # written last: what stands there has its time
-            groups = {n: g[:] for n, g in group["groups"].items()} if "groups" in group else {}
+            groups = {unquote(n): g[:] for n, g in group["groups"].items()} if "groups" in group else {}
             stop = file["provenance"].attrs["stop_ns"] / NS_PER_MS
             return SpikeTrain(
                 name, group["timestamps"][:count], group["node_ids"][:].astype(np.int64), _labels(group), groups, float(stop)

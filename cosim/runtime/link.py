@@ -152,6 +152,7 @@ class LinkTarget:
         if self._forced is not None and payload.window.stop_ns <= 0:
             assert isinstance(payload, Samples)
             payload = Samples(payload.window, np.tile(self._forced, (len(payload.values), 1)))
+            payload = self._link.channels.combine(payload) if self._link.map_at_source else payload
         if not self._identity:
             if not self._plain_map:
                 payload = self._link.channels.combine(payload)
@@ -294,9 +295,10 @@ def check_payload(payload: Any, where: Callable[[], str], port: Any, window: Win
             where=where(),
             mend="return Spikes(window, times_ns, channels)",
         )
-    if times.dtype != np.int64 or channels.dtype != np.int32:
+    kinds = [str(getattr(array, "dtype", type(array).__name__)) for array in (times, channels)]
+    if kinds != ["int64", "int32"]:
         raise CosimError(
-            f"{port.name} gives times {times.dtype} and channels {channels.dtype} where int64 and int32 are promised", where=where()
+            f"{port.name} gives times {kinds[0]} and channels {kinds[1]} where int64 and int32 are promised", where=where()
         )
     if times.shape != channels.shape or times.ndim != 1:
         raise CosimError(f"{port.name} gives {times.shape} times for {channels.shape} channels", where=where())
@@ -309,7 +311,8 @@ def check_payload(payload: Any, where: Callable[[], str], port: Any, window: Win
             where=where(),
         )
     if channels.min() < 0 or channels.max() >= width:
-        raise CosimError(f"{port.name} gives a spike in channel {int(channels.max())} of {width}", where=where())
+        wrong = int(channels.min() if channels.min() < 0 else channels.max())
+        raise CosimError(f"{port.name} gives a spike in channel {wrong} of {width}", where=where())
     later = times[1:] > times[:-1]
     if not (later | ((times[1:] == times[:-1]) & (channels[1:] >= channels[:-1]))).all():
         raise CosimError(

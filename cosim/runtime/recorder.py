@@ -267,7 +267,8 @@ def _write_space(group: Any, port: Port) -> None:
     if space.positions is not None:
         group.create_dataset("positions", data=space.positions).attrs["unit"] = "um"
     for name, rows in space.groups.items():
-        group.create_dataset(f"groups/{name}", data=np.asarray(rows, np.int64))
+        # HDF5 would make a folder of "L2/3": the name is quoted, and unquoted when it is read
+        group.create_dataset(f"groups/{name.replace('%', '%25').replace('/', '%2F')}", data=np.asarray(rows, np.int64))
 
 
 def _told(path: Path, error: BaseException) -> CosimError:

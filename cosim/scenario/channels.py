@@ -77,7 +77,8 @@ class ChannelMap:
         if self.operation == "sum":
             return Spikes(spikes.window, spikes.times_ns, np.zeros(len(spikes), np.int32))
         count = self._count()  # broadcast: each event goes to every channel
-        return Spikes(spikes.window, np.repeat(spikes.times_ns, count), np.tile(np.arange(count, dtype=np.int32), len(spikes)))
+        times, channels = np.repeat(spikes.times_ns, count), np.tile(np.arange(count, dtype=np.int32), len(spikes))
+        return Spikes.sorted(spikes.window, times, channels)
 
 
 def match_channels(

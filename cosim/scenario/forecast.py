@@ -104,7 +104,7 @@ def _play(plan: Plan, cost: Mapping[str, float], horizon_ns: int) -> tuple[float
             if ends[flow.source][index] > begin:
                 begin, why = ends[flow.source][index], (flow.source, index, flow.name)
         if waits_for is not None:
-            if len(ends[waits_for]) * windows[waits_for] <= horizon_ns:
+            if (len(ends[waits_for]) - 1) * windows[waits_for] < horizon_ns:  # it has a window to run
                 blocked[waits_for].append((start, name))
             continue
         ends[name].append(begin + cost[name])

@@ -281,7 +281,12 @@ class _Planner:
             return engine, ports[port_name], None
         try:
             parts = [part.strip() for part in selector.split(",") if part.strip()]
-            return engine, ports[port_name], ports[port_name].space.select(parts if len(parts) != 1 else parts[0])
+            rows = ports[port_name].space.select(parts if len(parts) != 1 else parts[0])
+            counts = np.bincount(rows)
+            if len(rows) == 0 or counts.max() > 1:
+                twice = ports[port_name].space.labels[int(counts.argmax())] if len(rows) else ""
+                raise CosimError(f"[{selector}] selects channel {twice!r} twice" if twice else f"[{selector}] selects nothing")
+            return engine, ports[port_name], rows
         except CosimError as error:
             self._fault(path, CosimError(f"{engine}.{port_name}: {error.what}", why=error.why, mend=error.mend))
             return None
@@ -342,9 +347,10 @@ class _Planner:
             elif asked and dt_ns != asked:
                 whose = f"that {target}.{target_port.name} asks for"
                 raise _at((*path, "delay"), _not_whole("a delay", delay_ns, asked, whose))
+        record = entry.record or name in self.scenario.file.record.streams
         return LinkPlan(
             name, source, source_port, select, stages, at_source, channels, channels.reduces and at_source == len(stages),
-            target, target_port, interval_ns, delay_ns, hold, initial, at_end, carried, dt_ns, entry.record,
+            target, target_port, interval_ns, delay_ns, hold, initial, at_end, carried, dt_ns, record,
         )  # fmt: skip
 
     def _chain(self, name: str, entry: LinkEntry, port: Port, taken: Port, interval_ns: int) -> tuple[tuple[Stage, ...], Port]:
@@ -446,7 +452,9 @@ class _Planner:
             if text in self.scenario.file.links:
                 continue
             end = self._end(("record", "streams", i), text, "out", engines)
-            if end is not None:
+            if end is not None and end[2] is not None:
+                self._fault(("record", "streams", i), CosimError("a stream is recorded whole", mend=f"{end[0]}.{end[1].name}"))
+            elif end is not None:
                 streams.append(f"{end[0]}.{end[1].name}")
         streams += [f"{link.source}.{link.source_port.name}" for link in links.values() if link.record]
         return tuple(dict.fromkeys(streams))

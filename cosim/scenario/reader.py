@@ -98,7 +98,9 @@ def read_file(path: Path, _including: tuple[Path, ...] = ()) -> Document:
         try:
             result.overlay(read_file(file, chain))
         except CosimError as error:
-            own.faults.append(CosimError(error.what, where=where, why=error.why or f"looked for {file}", mend=error.mend))
+            own.faults.append(
+                CosimError(error.what, where=where, why=f"{error.where or file}: {error.why}".rstrip(": "), mend=error.mend)
+            )
     result.overlay(own)
     return result
 
@@ -159,9 +161,9 @@ def _assign(document: Document, path: KeyPath, value: Any) -> None:
         if isinstance(node, list) and isinstance(key, int) and key < len(node):
             node = node[key]
         elif isinstance(node, dict):
-            if key not in node or node[key] is None:
+            if node.get(str(key)) is None:
                 node[str(key)] = {}
-            node = node[key]
+            node = node[str(key)]
         else:
             raise CosimError(
                 f"{'.'.join(map(str, path[: depth + 1]))} leads nowhere", why=f"{'.'.join(map(str, path[:depth]))} holds {node!r}"

@@ -97,7 +97,7 @@ class Samples:
         dt_ns = self.dt_ns
         first, off_start = divmod(window.start_ns - self.window.start_ns, dt_ns)
         last, off_stop = divmod(window.stop_ns - self.window.start_ns, dt_ns)
-        if off_start or off_stop:
+        if off_start or off_stop or not 0 <= first <= last <= len(self.values):
             raise CosimError(f"{window} is not on the {format_ns(dt_ns)} grid of samples in {self.window}")
         return Samples(window, self.values[first:last])
 

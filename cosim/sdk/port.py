@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cosim.sdk.errors import CosimError
 
-_SLICE = re.compile(r"^(-?\d*):(-?\d*)(?::(-?\d+))?$")
+_SLICE = re.compile(r"^(-?\d*):(-?\d*)(?::(-?[1-9]\d*))?$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ class Space:
             start, stop, step = (int(part) if part else None for part in match.groups())
             rows = np.arange(len(self.labels))[start:stop:step]
         else:
-            members = [row for name, group in self.groups.items() if fnmatch.fnmatchcase(name, text) for row in group]
-            rows = np.array(members or [i for i, name in enumerate(self.labels) if fnmatch.fnmatchcase(name, text)], np.int64)
+            members = dict.fromkeys(row for name, rows in self.groups.items() if fnmatch.fnmatchcase(name, text) for row in rows)
+            rows = np.array(list(members) or [i for i, name in enumerate(self.labels) if fnmatch.fnmatchcase(name, text)], np.int64)
         if not len(rows):
             near = difflib.get_close_matches(text, [*self.groups, *self.labels], 3)
             raise CosimError(

@@ -62,5 +62,5 @@ def format_ns(time_ns: int) -> str:
     """``2500000`` as ``2.5 ms``: the largest unit that keeps the number short and exact."""
     for unit, size in (("s", 1_000_000_000), ("ms", NS_PER_MS), ("us", 1_000)):
         if time_ns and abs(time_ns) >= size and time_ns * 1000 % size == 0:
-            return f"{time_ns / size:.12g} {unit}"
+            return f"{time_ns / size:.15g} {unit}"
     return f"{time_ns} ns" if time_ns else "0 ms"

@@ -5,6 +5,7 @@ Times become whole nanoseconds, exactly. Everything else goes through pint, whic
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -41,6 +42,8 @@ def factor(source: str, target: str) -> float:
         return TIME_UNITS[source] / TIME_UNITS[target]
     registry = _registry()
     try:
+        if registry.Quantity(0.0, source or "1").to(target).magnitude:  # degC and K differ by more than a factor
+            raise CosimError("one is counted from another zero")
         return float(registry.Quantity(1.0, source or "1").to(target).magnitude)
     except Exception as error:  # pint raises many kinds: unknown name, bad syntax, other dimension, offset unit
         raise CosimError(f"{source or 'a bare number'} cannot be converted to {target}", why=str(error).splitlines()[0]) from None
@@ -66,8 +69,10 @@ def parse_ns(text: str) -> int:
             mend=f"write a number and one of {', '.join(u for u in TIME_UNITS if u.isascii())}, such as '2.5 ms'",
         )
     exact = Decimal(match.group(1)) * TIME_UNITS[match.group(2)]
+    if abs(exact) >= 2**63:
+        raise CosimError(f"{text!r} is longer than 64 bits of nanoseconds can say", mend="at most 292 years, 2.5e6 h")
     if exact != exact.to_integral_value():
-        low = int(exact // 1)
+        low = math.floor(exact)
         raise CosimError(f"{text!r} is not a whole number of nanoseconds", mend=f"nearest: {format_ns(low)}, {format_ns(low + 1)}")
     return int(exact)
 
