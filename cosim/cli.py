@@ -236,7 +236,8 @@ def new(
     from cosim.new import make_new, next_steps
 
     made = make_new(kind, name, out)
-    print("\n".join([*(f"made: {path}" for path in made), "next:", *(f"  {line}" for line in next_steps(kind, name, made[0].parent))]))
+    steps = next_steps(kind, name, made[0].parent)
+    print("\n".join([*(f"made: {path}" for path in made), "next:", *(f"  {step}" for step in steps)]))
 
 
 @app.command()

@@ -177,7 +177,7 @@ def test_a_check_imports_no_simulator_and_compiles_nothing(tmp_path):
     (tmp_path / "scenario.yaml").write_text(
         "cosim: 1\nabout: {name: all}\nclock: {stop: 10 ms}\nengines:\n"
         "  robot: {use: './robot.py:Robot', window: 1 ms}\n"
-        "  brain: {use: neural_mass, window: 1 ms, params: {connectome: {labels: [a, b], weights: [[0, 1], [1, 0]], delays: 7 ms}}}\n"
+        "  brain: {use: neural_mass, window: 1 ms, params: {connectome: {labels: [a], weights: [[0]], delays: 0 ms}}}\n"
         "  cells: {use: point_neurons, window: 1 ms, params: {populations: {e: {model: qif, size: 10}}}}\n"
         "  tape: {use: player, window: 1 ms, params: {values: [[1, 2]], dt: 1 ms}}\n"
         "links: {l: {from: tape.out, to: robot.x}}\n"

@@ -44,7 +44,8 @@ def factor(source: str, target: str) -> float:
     try:
         if registry.Quantity(0.0, source or "1").to(target).magnitude:  # degC and K differ by more than a factor
             raise CosimError("one is counted from another zero")
-        return float(registry.Quantity(1.0, source or "1").to(target).magnitude)
+        exact = registry.Quantity(1.0, source or "1").to(target).magnitude
+        return float(f"{exact:.15g}")  # pint multiplies prefixes as floats: 999.9999999999999 nS to a uS
     except Exception as error:  # pint raises many kinds: unknown name, bad syntax, other dimension, offset unit
         raise CosimError(f"{source or 'a bare number'} cannot be converted to {target}", why=str(error).splitlines()[0]) from None
 

@@ -81,7 +81,14 @@ def test_a_time_beyond_64_bits_is_refused():
     ],
 )
 def test_quantities_are_converted(text, unit, value):
-    assert parse(text, unit) == pytest.approx(value, rel=1e-12)  # pint's factors carry a rounding or two
+    assert parse(text, unit) == pytest.approx(value, rel=1e-15)  # one rounding, of the product
+
+
+@pytest.mark.parametrize(("source", "target", "times"), [("uS", "nS", 1e3), ("mV", "V", 1e-3), ("1/ms", "Hz", 1e3)])
+def test_factors_between_prefixes_are_exact(source, target, times):
+    """A scale of 999.9999999999999 would change bits of everything that a link carries."""
+    assert factor(source, target) == times
+    assert factor(target, source) == 1 / times
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,7 @@ def test_a_bare_number_in_a_file_is_refused(values, what, mend):
 def test_lists_and_mappings_are_converted_item_by_item():
     model = read(weights=["1 nS", "2 uS"], table={"rest": "-0.07 V"}, rows=[["1 kHz", "2 Hz"], ["3 Hz"]])
     assert model.weights == [1.0, 2000.0]
-    assert model.table["rest"] == pytest.approx(-70.0, rel=1e-12)
+    assert model.table["rest"] == pytest.approx(-70.0, rel=1e-15)  # one rounding, of the product
     assert model.rows == [[1000.0, 2.0], [3.0]]
 
 
