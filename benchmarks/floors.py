@@ -46,9 +46,8 @@ def process_ring(kind: str, count: int, windows: int, doubles: int, notes: Path,
 
 
 def _engine(number: int, count: int, windows: int, doubles: int, notes: str, work_ms: float = 0.0) -> Exchanger:
-    return Exchanger(
-        ExchangerParams(number=number, hears=(number - 1) % count, windows=windows, notes=notes, work=work_ms, **shape_of(doubles))
-    )
+    values: dict[str, Any] = {"number": number, "hears": (number - 1) % count, **shape_of(doubles)}
+    return Exchanger(ExchangerParams(**values, windows=windows, notes=notes, work=work_ms))
 
 
 def _run(job: dict[str, Any], number: int, exchange: Callable[[Array], Array], shape: tuple[int, int]) -> None:

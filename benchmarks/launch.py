@@ -130,7 +130,8 @@ def _check(started: Sequence[tuple[subprocess.Popen[bytes], IO[bytes]]]) -> None
     for process, output in started:
         if process.poll():
             output.seek(0)
-            raise RuntimeError(f"{process.args} ended with {process.returncode}:\n{output.read().decode(errors='replace')[-4000:]}")
+            said = output.read().decode(errors="replace")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}:\n{said[-4000:]}")
 
 
 def find_mpirun() -> str:

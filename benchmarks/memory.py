@@ -21,7 +21,7 @@ DOUBLES = 1000
 
 def run(quick: bool) -> list[Row]:
     """A pair inline, a pair over ZeroMQ, and a source that could run ahead of a slow target."""
-    inline, zeromq, ahead = (50_000, 12_000, 4_000) if quick else (600_000, 120_000, 20_000)
+    inline, zeromq, ahead = (50_000, 12_000, 4_000) if quick else (600_000, 120_000, 80_000)
     rows = [*_measure("inline", _pair, inline), *_measure("zeromq", _pair, zeromq)]
     return [*rows, *_measure("zeromq, fast source, slow target", _ahead, ahead)]
 
@@ -33,7 +33,7 @@ def _pair(windows: int, folder: Path) -> dict[str, Any]:
 
 def _ahead(windows: int, folder: Path) -> dict[str, Any]:
     source = launch.exchanger(0, windows, DOUBLES, memory=str(folder))
-    target = launch.exchanger(1, windows, DOUBLES, hears=0, memory=str(folder), work=0.3)
+    target = launch.exchanger(1, windows, DOUBLES, hears=0, memory=str(folder), work=0.1)
     return launch.scenario({"a": source, "b": target}, [("a", "b")], windows)
 
 
@@ -49,8 +49,8 @@ def _measure(name: str, make: Any, windows: int) -> list[Row]:
         launcher = np.load(folder / "launcher.npy")
         ended = f"; {launcher[-1, 1]:.1f} after the end"
         if transport != "inline":
-            at = np.searchsorted(launcher[:, 0], marks["process of a"][:, 0]).clip(max=len(launcher) - 1)
-            marks["launcher"] = launcher[at]
+            before = np.searchsorted(launcher[:, 0], marks["process of a"][:, 0]) - 1  # the sample before each mark
+            marks["launcher"] = launcher[before.clip(min=0)]
         return [
             _row(f"{name}, {process}", windows, found[:, 1], ended * (process == "launcher")) for process, found in marks.items()
         ]

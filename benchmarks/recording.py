@@ -82,7 +82,7 @@ def _samples(doubles: int, mebibytes: int) -> _Case:
         lambda notes: launch.exchanger(0, windows, doubles, notes=notes),
         windows,
         [(pattern(0, turn, doubles).reshape(rows, width),) for turn in range(PATTERNS)],
-        "samples/a.y", ("values",), ((0, width),), ((max(1, min(65_536, WRITE_AT_BYTES // (8 * width))), width),), ("f8",), 8 * doubles,
+        "samples/a.y", ("values",), ((0, width),), ((min(65_536, WRITE_AT_BYTES // (8 * width)), width),), ("f8",), 8 * doubles,
     )  # fmt: skip
 
 

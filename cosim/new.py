@@ -1,7 +1,7 @@
 """Makes the files of a new engine, translator or scenario: ``cosim new``.
 
-A template is a folder of files under ``templates/``. In their names and texts ``$name`` and ``$Class`` stand for what is made; the
-last ending, ``.txt``, is dropped.
+A template is a folder of files under ``templates/``. ``NAME`` in a file's name, ``$name`` and ``$Class`` in its text stand for what
+is made; the last ending, ``.txt``, is dropped.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def make_new(kind: str, name: str, out: Path | None = None) -> list[Path]:
         raise CosimError(f"there is no template for {kind!r}", mend=did_you_mean(kind, list(KINDS)))
     _check_name(kind, name)
     folder = out or Path(name)
-    words = {"name": name, "Class": "".join(part.capitalize() for part in name.split("_"))}
+    words = {"name": name, "Class": _class_name(name)}
     texts = {
-        folder / Template(source.name).substitute(words).removesuffix(".txt"): Template(source.read_text("utf-8")).substitute(words)
+        folder / source.name.replace("NAME", name).removesuffix(".txt"): Template(source.read_text("utf-8")).substitute(words)
         for source in sorted((files("cosim") / "templates" / kind).iterdir(), key=lambda source: source.name)
         if source.name.endswith(".txt")
     }
@@ -56,9 +56,13 @@ def next_steps(kind: str, name: str, folder: Path) -> list[str]:
     """The commands that come next, for people to copy."""
     if kind == "scenario":
         return [f"cosim check {folder}", f"cosim run {folder} --plot", f"cosim verify {folder}"]
-    plugin = f"{folder / name}.py:{''.join(part.capitalize() for part in name.split('_'))}"
+    plugin = f"{folder / name}.py:{_class_name(name)}"
     runs = [f"cosim run {folder} --plot"] if kind == "engine" else []
     return [f"pytest {folder}", *runs, f"cosim describe {plugin if folder.is_absolute() else f'./{plugin}'}"]
+
+
+def _class_name(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cosim.runtime.recorder import Recorder
-from cosim.runtime.trace import chrome_events
+from cosim.runtime.trace import write_chrome_trace
 from cosim.scenario.plan import Plan
 from cosim.sdk import CosimError, Payload, format_ns
 
@@ -202,11 +202,9 @@ class Coordinator:
                 "mend": "",
                 "traceback": "",
             }
-        events = [event for worker, final in sorted(self.finals.items()) for event in chrome_events(worker, final["trace"])]
         try:
-            (self.folder / "trace.json").write_text(
-                json.dumps({"traceEvents": events, "overview": self._summary()}), encoding="utf-8"
-            )
+            traces = {worker: final["trace"] for worker, final in self.finals.items()}
+            write_chrome_trace(self.folder / "trace.json", traces, self._summary())
             self._log.write(json.dumps({"time": time.time(), "level": "INFO", "text": outcome, **(self.failure or {})}) + "\n")
             self._log.close()
         except OSError:  # the disk is full: the failure has been kept above

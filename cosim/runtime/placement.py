@@ -1,34 +1,66 @@
-"""Which engine goes to which worker: the dearest first, each to the worker with the least to do."""
+"""Which engine goes to which worker: even loads, and as few links between workers as even loads allow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from cosim.scenario.plan import Plan
+from cosim.scenario.plan import EnginePlan, Plan
+
+_SLACK = 1.05
+"""How much the busiest worker may have more to do for the sake of keeping neighbours together."""
 
 
-def pack(
-    plan: Plan, workers: int, costs: Mapping[str, float] | None = None, interpreters: Sequence[str | None] | None = None
-) -> dict[str, int]:
-    """The worker of every engine.
+def pack(plan: Plan, workers: int, interpreters: Sequence[str | None] | None = None) -> dict[str, int]:
+    """The worker of every engine; every worker gets one while there are enough.
 
     Parameters
     ----------
-    workers
-        How many there are; every one gets an engine while there are enough.
-    costs
-        Wall time per simulated time of each engine; the scenario's ``cost`` where not given.
     interpreters
         For each worker the interpreter that it runs, where engines ask for one of their own (``python:``).
     """
-    load = [0.0] * workers
-    count = [0] * workers
+    even = _dearest_first(plan, workers, interpreters)
+    if (interpreters is not None and any(interpreters)) or workers >= len(plan.engines):
+        return even
+    together = _neighbours_together(plan, workers)
+    return together if _busiest(plan, together) <= _SLACK * _busiest(plan, even) else even
+
+
+def _dearest_first(plan: Plan, workers: int, interpreters: Sequence[str | None] | None) -> dict[str, int]:
+    """The dearest engine first, each to the worker with the least to do."""
+    load, count = [0.0] * workers, [0] * workers
     homes: dict[str, int] = {}
-    order = sorted(plan.engines.values(), key=lambda e: (-(costs or {}).get(e.name, e.cost), e.name))
-    for engine in order:
+    for engine in sorted(plan.engines.values(), key=lambda e: (-e.cost, e.name)):
         fitting = [w for w in range(workers) if interpreters is None or interpreters[w] == engine.python] or list(range(workers))
         home = min(fitting, key=lambda w: (load[w], count[w], w))
         homes[engine.name] = home
-        load[home] += (costs or {}).get(engine.name, engine.cost)
+        load[home] += engine.cost
         count[home] += 1
     return homes
+
+
+def _neighbours_together(plan: Plan, workers: int) -> dict[str, int]:
+    """Engines in the order in which links reach them, dealt out in runs of equal cost."""
+    total, done, homes = sum(e.cost for e in plan.engines.values()), 0.0, {}
+    for engine in _along_links(plan):
+        homes[engine.name] = min(workers - 1, int((done + engine.cost / 2) * workers / total))
+        done += engine.cost
+    return homes
+
+
+def _along_links(plan: Plan) -> list[EnginePlan]:
+    found: dict[str, EnginePlan] = {}
+    for start in plan.engines:
+        ahead = [start]
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found[name] = plan.engines[name]
+                ahead += [link.target for link in reversed(plan.links_from[name])]
+    return list(found.values())
+
+
+def _busiest(plan: Plan, homes: dict[str, int]) -> float:
+    load: dict[int, float] = {}
+    for name, home in homes.items():
+        load[home] = load.get(home, 0.0) + plan.engines[name].cost
+    return max(load.values())

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.scenario.plan import Plan
-from cosim.sdk import CosimError, Payload, Port, Samples, Spikes
+from cosim.sdk import CosimError, Payload, Port, Samples
 from cosim.sdk.time import NS_PER_MS
 
-WRITE_AT_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
+CACHE_BYTES = 1 << 18
+"""HDF5's own cache of each dataset: whole chunks go past it, and the running hashes would fill a larger one for ever."""
 BATCH_BYTES, BATCH_PAYLOADS = 1 << 18, 512
 """A stream's payloads go to the thread in batches of this size, or when time has passed."""
 FLUSH_EVERY_S, FLUSH_EVERY_BYTES = 1.0, 8 << 20
@@ -30,54 +33,62 @@ _ABANDONED: list[Any] = []
 """Files that a full disk keeps from being closed: HDF5 would try again whenever their handles are let go."""
 
 
-class _Stream:
-    """One dataset family that grows: rows gather until a write is worth its while."""
+class _Column:
+    """One dataset that grows by whole chunks, written past HDF5's own buffers; what does not fill a chunk waits in ours."""
 
-    def __init__(self, group: Any, port: Port, dt_ns: int | None, label: str) -> None:
-        self._samples = port.kind == "samples"
-        self._parts: list[Payload] = []
-        self.bytes = 0
-        self.rows = 0
-        width = len(port.space)
-        if self._samples:
-            chunk = max(1, min(65_536, WRITE_AT_BYTES // (8 * width)))
-            self._sets = [group.create_dataset("values", (0, width), "f8", maxshape=(None, width), chunks=(chunk, width))]
+    def __init__(self, group: Any, name: str, dtype: str, row: tuple[int, ...]) -> None:
+        width = int(np.prod(row)) if row else 1
+        rows = max(1, min(65_536, CHUNK_BYTES // (8 * width)))
+        self._set = group.create_dataset(name, (0, *row), dtype, maxshape=(None, *row), chunks=(rows, *row))
+        self._chunk = np.empty((rows, *row), dtype)
+        self._start, self._filled, self._flushed = 0, 0, 0
+        """The row where the chunk starts; how many of its rows are filled, and written already."""
+
+    def append(self, rows: NDArray[Any]) -> None:
+        taken = 0
+        while taken < len(rows):
+            count = min(len(self._chunk) - self._filled, len(rows) - taken)
+            self._chunk[self._filled : self._filled + count] = rows[taken : taken + count]
+            self._filled, taken = self._filled + count, taken + count
+            if self._filled == len(self._chunk):
+                self._set.resize(self._start + self._filled, axis=0)
+                self._set.id.write_direct_chunk((self._start,) + (0,) * (self._chunk.ndim - 1), self._chunk)
+                self._start, self._filled, self._flushed = self._start + self._filled, 0, 0
+
+    def flush(self) -> None:
+        """Make everything readable, a chunk that is not yet full included."""
+        if self._filled > self._flushed:
+            self._set.resize(self._start + self._filled, axis=0)
+            self._set[self._start :] = self._chunk[: self._filled]
+            self._flushed = self._filled
+        self._set.flush()
+
+
+class _Stream:
+    """What one port, or one link, has said."""
+
+    def __init__(self, group: Any, port: Port, dt_ns: int | None) -> None:
+        self._is_samples = port.kind == "samples"
+        if self._is_samples:
+            self._columns = [_Column(group, "values", "f8", (len(port.space),))]
             group.attrs.update({"dt_ns": dt_ns or 0, "t0_ns": 0, "unit": port.unit, "quantity": port.quantity, "of": port.of})
         else:
-            times = group.create_dataset("timestamps", (0,), "f8", maxshape=(None,), chunks=(65_536,))
-            times.attrs["units"] = "milliseconds"
-            self._sets = [times, group.create_dataset("node_ids", (0,), "u8", maxshape=(None,), chunks=(65_536,))]
+            self._columns = [_Column(group, "timestamps", "f8", ()), _Column(group, "node_ids", "u8", ())]
+            group["timestamps"].attrs["units"] = "milliseconds"
             group.attrs["sorting"] = "by_time"
-        self.label = label
         _write_space(group, port)
 
     def add(self, payloads: list[Payload]) -> None:
-        self._parts += payloads
-        self.bytes += sum(p.values.nbytes if isinstance(p, Samples) else 16 * len(p.times_ns) for p in payloads)
-        if self.bytes >= WRITE_AT_BYTES:
-            self.write()
-
-    def write(self) -> None:
-        """Append what has gathered."""
-        if not self._parts:
-            return
-        parts, self._parts, self.bytes = self._parts, [], 0
-        arrays: list[Any]
-        if self._samples:
-            arrays = [np.concatenate([p.values for p in parts]) if len(parts) > 1 else parts[0].values]  # type: ignore[union-attr]
-        else:
-            spikes = Spikes.join(parts)  # type: ignore[arg-type]
-            arrays = [spikes.times_ns / NS_PER_MS, spikes.channels]
-        count = len(arrays[0])
-        for dataset, array in zip(self._sets, arrays, strict=True):
-            dataset.resize(self.rows + count, axis=0)
-            dataset[self.rows :] = array
-        self.rows += count
+        for payload in payloads:
+            if isinstance(payload, Samples):
+                self._columns[0].append(payload.values)
+            elif len(payload.times_ns):
+                self._columns[0].append(payload.times_ns / NS_PER_MS)
+                self._columns[1].append(payload.channels)
 
     def flush(self) -> None:
-        self.write()
-        for dataset in self._sets:
-            dataset.flush()
+        for column in self._columns:
+            column.flush()
 
 
 class _Batch:
@@ -106,7 +117,7 @@ class Recorder:
 
         self.path, self._plan = path, plan
         try:
-            self._file = h5py.File(path, "w", libver="latest")
+            self._file = h5py.File(path, "w", libver="latest", rdcc_nbytes=CACHE_BYTES)
         except OSError as error:
             raise CosimError(f"{path} cannot be written", why=str(error), mend="choose another folder with --out") from None
         self._streams: list[_Stream] = []
@@ -114,7 +125,7 @@ class Recorder:
             engine, port_name = name.split(".")
             port = plan.engines[engine].outputs[port_name]
             group = self._file.create_group(f"{'spikes' if port.kind == 'spikes' else 'samples'}/{name}")
-            self._streams.append(_Stream(group, port, port.dt_ns, name))
+            self._streams.append(_Stream(group, port, port.dt_ns))
         self._digests: dict[str, Any] = {}
         links = self._file.create_group("links")
         for link in plan.links.values():
@@ -129,7 +140,7 @@ class Recorder:
             # streams of links come after those of ports, one for every link, so that lanes are plain numbers
             port = link.target_port.but(name=link.name)
             if link.record:
-                self._streams.append(_Stream(group, port, link.carried.dt_ns, link.name))
+                self._streams.append(_Stream(group, port, link.carried.dt_ns))
                 if port.kind == "samples":
                     group.attrs["t0_ns"] = group.attrs["first_frame"] * link.interval_ns
             else:

@@ -5,8 +5,11 @@ The file is in Chrome's trace format: open it in https://ui.perfetto.dev or chro
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from cosim.sdk import Window
@@ -56,35 +59,26 @@ class Trace:
         }
 
 
-def chrome_events(worker: int, trace: dict[str, Any]) -> list[dict[str, Any]]:
+def chrome_events(worker: int, trace: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A worker's trace as Chrome trace events: one row an engine, one for waiting."""
     offset = trace["offset_ns"]
     rows = {name: i + 1 for i, name in enumerate(sorted(trace["compute_ns"]))}
-    events: list[dict[str, Any]] = [{"ph": "M", "pid": worker, "name": "process_name", "args": {"name": f"worker {worker}"}}]
-    events += [{"ph": "M", "pid": worker, "tid": tid, "name": "thread_name", "args": {"name": name}} for name, tid in rows.items()]
+    named = [("process_name", 0, f"worker {worker}"), *(("thread_name", tid, name) for name, tid in rows.items())]
+    for what, tid, name in named:
+        yield {"ph": "M", "pid": worker, "tid": tid, "name": what, "args": {"name": name}}
     for engine, stop_ns, begin, end in trace["events"]:
-        events.append(
-            {
-                "ph": "X",
-                "pid": worker,
-                "tid": rows[engine],
-                "name": engine,
-                "cat": "compute",
-                "ts": (begin + offset) / 1e3,
-                "dur": (end - begin) / 1e3,
-                "args": {"to_ms": stop_ns / 1e6},
-            }
-        )
+        shown = {"tid": rows[engine], "name": engine, "cat": "compute", "args": {"to_ms": stop_ns / 1e6}}
+        yield {"ph": "X", "pid": worker, "ts": (begin + offset) / 1e3, "dur": (end - begin) / 1e3, **shown}
     for link, begin, end in trace["waits"]:
-        events.append(
-            {
-                "ph": "X",
-                "pid": worker,
-                "tid": 0,
-                "name": f"waits for {link}",
-                "cat": "wait",
-                "ts": (begin + offset) / 1e3,
-                "dur": (end - begin) / 1e3,
-            }
-        )
-    return events
+        shown = {"tid": 0, "name": f"waits for {link}", "cat": "wait"}
+        yield {"ph": "X", "pid": worker, "ts": (begin + offset) / 1e3, "dur": (end - begin) / 1e3, **shown}
+
+
+def write_chrome_trace(path: Path, traces: Mapping[int, dict[str, Any]], overview: dict[str, Any]) -> None:
+    """All workers' traces as one file, event by event."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"overview": ' + json.dumps(overview) + ', "traceEvents": [')
+        events = (event for worker, trace in sorted(traces.items()) for event in chrome_events(worker, trace))
+        for i, event in enumerate(events):
+            file.write((",\n" if i else "\n") + json.dumps(event))
+        file.write("\n]}\n")

@@ -145,7 +145,9 @@ def test_selected_channels_go_where_the_link_says_and_the_rest_is_zero(tmp_path)
 
 
 @pytest.mark.parametrize("end", ["from", "to"])
-@pytest.mark.parametrize(("selector", "what"), [("0,0", "selects channel '0' twice"), ("both,1", "channel '1' twice"), (",", "nothing")])
+@pytest.mark.parametrize(
+    ("selector", "what"), [("0,0", "selects channel '0' twice"), ("both,1", "channel '1' twice"), (",", "nothing")]
+)
 def test_a_channel_selected_twice_or_nothing_selected_is_refused(end, selector, what):
     """Spikes of a channel could not go to two rows at once, and of two values for one row the last would win in silence."""
     both = {"groups": {"both": [0, 1]}}
@@ -188,7 +190,9 @@ def test_links_of_unequal_grids_meet_on_the_finest(tmp_path):
 # -- units -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("given", "taken", "times"), [("Hz", "1/ms", 1e-3), ("1/ms", "Hz", 1e3), ("mV", "V", 1e-3), ("V", "mV", 1e3)])
+@pytest.mark.parametrize(
+    ("given", "taken", "times"), [("Hz", "1/ms", 1e-3), ("1/ms", "Hz", 1e3), ("mV", "V", 1e-3), ("V", "mV", 1e3)]
+)
 def test_a_scale_that_differs_is_converted(given, taken, times, tmp_path):
     scenario = two(samples("y", "out", unit=given), samples("x", "in", unit=taken), {}, stop="2 ms")
     assert plan_of(scenario).links["l"].channels.scale == times
@@ -296,7 +300,9 @@ def test_the_initial_value_of_the_chains_end_is_mapped_like_what_follows(operati
     [([1, 2, 3], "3 initial values for 2 channels"), (3, "has no unit"), ("3 mV", "cannot be converted"), ("x", "not a quantity")],
 )
 def test_an_initial_value_that_does_not_fit_is_refused(initial, what):
-    fault = fault_of(two(samples("y", "out", 2, unit="Hz"), samples("x", "in", 2, unit="Hz"), {"delay": "1 ms", "initial": initial}))
+    fault = fault_of(
+        two(samples("y", "out", 2, unit="Hz"), samples("x", "in", 2, unit="Hz"), {"delay": "1 ms", "initial": initial})
+    )
     assert what in fault.what
     assert fault.where.endswith("links.l.initial")
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.runtime import wire
 from cosim.runtime.coordinator import Coordinator
@@ -25,6 +27,8 @@ from cosim.sdk import CosimError, Payload, Window
 _MESSAGE, _PIECE, _RECORD = 0, 1, 2
 RECORDS_AHEAD = 64
 _SPIN_S, _SPIN_CROWDED_S, _YIELD_S = 100e-6, 10e-6, 5e-3
+_NAP_S, _NAP_CROWDED_S, _NAP_MOST_S = 20e-6, 50e-6, 2e-3
+_STORES_KEPT = 8
 _CHECK_EVERY_S = 0.1
 GIVE_UP_S, GIVE_UP_LATE_S = 3.0, 4.0
 """After a failure, how long ranks may take to stop in order before rank 0, or the rank that failed, aborts the job."""
@@ -72,6 +76,7 @@ class Mpi:
         self._crowded = node.size > len(os.sched_getaffinity(0))
         node.Free()
         self._checked = 0.0
+        self._stores = _Stores()
         self.own_failure: dict[str, Any] | None = None
         if coordinator is not None:
             coordinator.broadcast = self._broadcast
@@ -131,7 +136,7 @@ class Mpi:
             comm.Recv(buffer, sender, kind)  # has arrived: does not wait
             header = wire.read_header(buffer)
             if header.in_pieces:
-                arrays = [np.empty(size, np.uint8) for size in header.array_bytes()]
+                arrays = [self._stores.lend(size) for size in header.array_bytes()]
                 requests = [comm.Irecv(array, sender, _PIECE) for array in arrays]
                 self._arriving[sender].append((header, requests, [buffer, *arrays], kind))
             elif self._arriving and self._arriving[sender]:
@@ -181,8 +186,8 @@ class Mpi:
         probe, clock = self._comm.Iprobe, time.perf_counter
         begin = clock()
         spin = begin + (_SPIN_CROWDED_S if self._crowded else _SPIN_S)
-        stop, calm = begin + at_most_s, begin + (2 * _SPIN_S if self._crowded else _YIELD_S)
-        nap = 20e-6
+        stop, calm = begin + at_most_s, begin + (0.0 if self._crowded else _YIELD_S)
+        nap = _NAP_S
         while not probe(source, tag):
             now = clock()
             if now < spin:
@@ -192,9 +197,9 @@ class Mpi:
             if now < calm:
                 os.sched_yield()
                 continue
+            if self._crowded:  # the longer it has waited, the longer it may go on; most of a core is left to whoever works
+                nap = min(max(_NAP_CROWDED_S, (now - begin) / 2), _NAP_MOST_S)
             time.sleep(nap)
-            if self._crowded:
-                nap = min(nap * 1.5, 200e-6)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -224,6 +229,26 @@ class Mpi:
 
     def close(self) -> None:
         self._comm.Free()
+
+
+class _Stores:
+    """Memory for large arrays that arrive: lent out, and used again when nobody reads it any more, still mapped and in the cache."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
+
+    def lend(self, size: int) -> NDArray[np.uint8]:
+        """An array of ``size`` bytes; it comes back by itself when the last payload made from it is gone."""
+        free = self._free[size]
+        store = free.pop() if free else np.empty(size, np.uint8)
+        lent = store[:]  # whatever is made from this keeps it alive
+        weakref.finalize(lent, self._take_back, store)
+        return lent
+
+    def _take_back(self, store: NDArray[np.uint8]) -> None:
+        free = self._free[len(store)]
+        if len(free) < _STORES_KEPT:
+            free.append(store)
 
 
 def _let_go(requests: deque[tuple[Any, Any]]) -> None:
