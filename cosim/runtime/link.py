@@ -136,7 +136,8 @@ class LinkTarget:
         self._forced = link.initial if link.initial_at_end else None
         channels = link.channels
         self._plain_map = channels.operation == "one_to_one" or link.map_at_source
-        self._identity = self._plain_map and channels.scale == 1.0 and channels.into is None
+        self._identity = self._plain_map and channels.scale == 1.0
+        self.channels = channels
         self.frames = self.bytes = 0
         self.digests: list[int] = []
         """After every frame the first 8 bytes of the running hash; emptied by whoever keeps them."""
@@ -156,7 +157,7 @@ class LinkTarget:
         if not self._identity:
             if not self._plain_map:
                 payload = self._link.channels.combine(payload)
-            payload = self._link.channels.place(payload)
+            payload = self._link.channels.convert(payload)
         self.frames += 1
         if isinstance(payload, Samples):
             array: NDArray[Any] = payload.values
@@ -172,6 +173,8 @@ class LinkTarget:
             self.digests.append(int.from_bytes(self._sha.digest()[:8], "little"))
         if self._keep is not None:
             self._keep(payload)
+        if self._link.channels.into is not None and isinstance(payload, Spikes):
+            payload = self._link.channels.renumber(payload)
         if self._delay_ns and not self._hold:
             if type(payload) is Samples:  # written out: this is the most common step of all
                 start, stop = payload.window
@@ -213,24 +216,30 @@ class LinkTarget:
 
 
 class Inlet:
-    """An input port: the links that end there, merged in the order of their names."""
+    """An input port: the links that end there, merged in the order of their names.
 
-    def __init__(self, name: str, links: list[LinkTarget], dt_ns: int | None) -> None:
-        self.name, self._links, self._dt_ns = name, links, dt_ns
+    Parameters
+    ----------
+    dt_ns
+        Step of the rows that the engine gets; None for spikes.
+    """
+
+    def __init__(self, name: str, links: list[LinkTarget], width: int, dt_ns: int | None) -> None:
+        self.name, self._links, self._width, self._dt_ns = name, links, width, dt_ns
+        self._is_plain = len(links) == 1 and (dt_ns is None or links[0].channels.into is None)
 
     def take(self, window: Window) -> Payload:
-        """What all the links say of ``window``: spikes united and sorted, samples summed."""
-        if len(self._links) == 1:
+        """What all the links say of ``window``: spikes united and sorted, samples summed, 0 in channels that no link feeds."""
+        if self._is_plain:
             return _read_only(self._links[0].take(window))
         parts = [link.take(window) for link in self._links]
-        if isinstance(parts[0], Spikes):
+        if self._dt_ns is None:
             times = np.concatenate([part.times_ns for part in parts])
             channels = np.concatenate([part.channels for part in parts])  # type: ignore[union-attr]
             return _read_only(Spikes.sorted(window, times, channels))
-        assert self._dt_ns is not None
-        total = parts[0].refined(self._dt_ns).values.copy()
-        for part in parts[1:]:
-            total += part.refined(self._dt_ns).values  # type: ignore[union-attr]
+        total = np.zeros((window.steps(self._dt_ns), self._width))
+        for link, part in zip(self._links, parts, strict=True):
+            link.channels.add_to(total, part.refined(self._dt_ns).values)  # type: ignore[union-attr]
         return _read_only(Samples(window, total))
 
 

@@ -138,7 +138,7 @@ class Recorder:
             )
             self._digests[link.name] = group.create_dataset("digests", (0,), "u8", maxshape=(None,), chunks=(4096,))
             # streams of links come after those of ports, one for every link, so that lanes are plain numbers
-            port = link.target_port.but(name=link.name)
+            port = link.fed_port
             if link.record:
                 self._streams.append(_Stream(group, port, link.carried.dt_ns))
                 if port.kind == "samples":

@@ -104,7 +104,7 @@ class Worker:
     def _make_inlets(self, hosted: _Hosted) -> None:
         for name, port in hosted.plan.arriving.items():
             into = [self._targets[link.name] for link in self.plan.links_into[hosted.name] if link.target_port.name == name]
-            hosted.inlets.append(Inlet(name, into, port.dt_ns if port.kind == "samples" else None))
+            hosted.inlets.append(Inlet(name, into, len(port.space), port.dt_ns if port.kind == "samples" else None))
 
     def _make_outlets(self, hosted: _Hosted, seed: int) -> None:
         streams = self.plan.streams

@@ -54,21 +54,24 @@ class ChannelMap:
             values = total / values.shape[1] if self.operation == "mean" else total
         return Samples(payload.window, values)
 
-    def place(self, payload: Payload) -> Payload:
-        """Scale, and move to the rows of the target port."""
-        if isinstance(payload, Spikes):
-            if self.into is None or not len(payload.channels):
-                return payload
-            if self.width == len(self.into) and np.array_equal(self.into, np.arange(self.width)):
-                return payload
-            moved = self.into[payload.channels].astype(np.int32)
-            return Spikes.sorted(payload.window, payload.times_ns, moved)
-        values = payload.values if self.scale == 1.0 else payload.values * self.scale
-        if self.into is not None:
-            wide = np.zeros((len(values), self.width))
-            wide[:, self.into] = values
-            values = wide
-        return payload if values is payload.values else Samples(payload.window, values)
+    def convert(self, payload: Payload) -> Payload:
+        """From the unit that arrives to that of the target port."""
+        if self.scale == 1.0 or isinstance(payload, Spikes):
+            return payload
+        return Samples(payload.window, payload.values * self.scale)
+
+    def renumber(self, spikes: Spikes) -> Spikes:
+        """Channels of the link as rows of the target port."""
+        if self.into is None or not len(spikes):
+            return spikes
+        return Spikes.sorted(spikes.window, spikes.times_ns, self.into[spikes.channels].astype(np.int32))
+
+    def add_to(self, total: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Add (steps, channels) of the link to (steps, width) of the target port."""
+        if self.into is None:
+            total += values
+        else:
+            total[:, self.into] += values
 
     def _count(self) -> int:
         return self.width if self.into is None else len(self.into)

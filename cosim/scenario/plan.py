@@ -93,6 +93,13 @@ class LinkPlan:
     record: bool = False
 
     @property
+    def fed_port(self) -> Port:
+        """The target port, restricted to the channels that this link feeds."""
+        into = self.channels.into
+        port = self.target_port.but(name=self.name)
+        return port if into is None else port.but(space=port.space.take(into))
+
+    @property
     def flow(self) -> Flow:
         return Flow(self.name, self.source, self.target, self.interval_ns, self.delay_ns, self.hold)
 
@@ -313,6 +320,8 @@ class _Planner:
             raise _at(
                 (*path, "interval"), _not_whole("an interval", interval_ns, port.dt_ns or window_ns, f"of {source}.{port.name}")
             )
+        if into is not None and len(np.unique(into)) < len(into):
+            raise _at((*path, "to"), CosimError("a channel is selected twice", why=f"{entry.target} names {len(into)} channels"))
         taken = target_port if into is None else target_port.but(space=target_port.space.take(into))
         stages, carried = self._chain(name, entry, port, taken, interval_ns)
         if hold and carried.kind == "spikes":

@@ -144,12 +144,13 @@ def prove(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> Proof:
 
 
 def _buffers(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> dict[str, int]:
-    """Room that is always enough: however paths join, each engine and link on them adds one rounding at most."""
+    """Room that is always enough: however paths join, each engine and link on them adds one rounding at most, and what the target
+    still needs is rounded down to whole frames once more."""
     longest: dict[str, int] = defaultdict(int)
     for flow in flows:
         longest[flow.target] = max(longest[flow.target], flow.interval_ns)
     slack = sum(windows_ns.values()) + sum(longest.values())
-    return {f.name: f.delay_ns + slack + (f.interval_ns + windows_ns[f.target] if f.hold else 0) for f in flows}
+    return {f.name: f.delay_ns + slack + f.interval_ns + (f.interval_ns + windows_ns[f.target] if f.hold else 0) for f in flows}
 
 
 # -- one strongly connected component ----------------------------------------------------------------------------------

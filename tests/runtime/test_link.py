@@ -38,7 +38,8 @@ def through(source, target, link, until=6, windows=("1 ms", "1 ms"), seed=3):
     begin.first_frames()
     for stop in range(a.window_ns, until * MS + 1, a.window_ns):
         begin.send(said(made.source_port, Window(stop - a.window_ns, stop)))
-    inlet = Inlet("x", [end], b.arriving["x"].dt_ns if made.target_port.kind == "samples" else None)
+    dt_ns = b.arriving["x"].dt_ns if made.target_port.kind == "samples" else None
+    inlet = Inlet("x", [end], len(made.target_port.space), dt_ns)
     out, start = [], 0
     while made.flow.need_ns(start, start + b.window_ns) <= (frames[-1].window.stop_ns if frames else 0) and start < until * MS:
         out.append(inlet.take(Window(start, start + b.window_ns)))

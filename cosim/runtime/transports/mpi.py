@@ -232,7 +232,7 @@ class Mpi:
 
 
 class _Stores:
-    """Memory for large arrays that arrive: lent out, and used again when nobody reads it any more, still mapped and in the cache."""
+    """Memory for large arrays that arrive: lent out, and used again, still mapped, when nobody reads it any more."""
 
     def __init__(self) -> None:
         self._free: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
