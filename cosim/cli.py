@@ -311,7 +311,8 @@ def _print_plan(plan: Any) -> None:
         f"[green]cannot deadlock[/green] (by {plan.proof.method}; {len(plan.proof.in_loop)} of {len(plan.links)} links in loops)"
     )
     gain = f"a process for each engine is at best {expected.speed_up:.3g} x as fast as one process"
-    console.print(f"forecast: {gain}; waits run along {' > '.join(expected.critical)}", soft_wrap=True)
+    waits = f"waits run along {' > '.join(expected.critical)}" if len(expected.critical) > 1 else "nothing waits"
+    console.print(f"forecast: {gain}; {waits}", soft_wrap=True)
 
 
 def _listing(what: str) -> list[tuple[str, str]]:

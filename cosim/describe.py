@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 
 from cosim.scenario import registry
 from cosim.scenario.plan import LinkPlan, Plan
+from cosim.scenario.proof import worst_need_ns
 from cosim.sdk import CosimError, Duration, InputFile, Port, Unit, format_ns
 
 SIMULATORS = ("nest", "neuron", "arbor", "brian2", "tvb", "nengo", "steps", "mujoco", "gymnasium", "pyneuroml", "fmpy")
@@ -118,13 +119,14 @@ def _timing(plan: Plan, link: LinkPlan) -> list[str]:
     lines = [f"  delay     {format_ns(link.delay_ns)} in all: lead of the port {format_ns(lead)} + link {format_ns(own)}"]
     if link.hold:
         lines.append("  time      held: the last value known at the window's start")
-    lookahead = link.delay_ns - max(source.window_ns, link.interval_ns)
-    buys = "nothing can overlap along this link"
-    if link.delay_ns >= 2 * target.window_ns:
-        buys = "both ends compute at once and the transfer is hidden"
-    elif link.delay_ns >= target.window_ns:
+    # how far the source must be, at worst, when a window of the target starts: 0 is where that window starts itself
+    ahead = worst_need_ns({source.name: source.window_ns, target.name: target.window_ns}, link.flow) + target.window_ns
+    buys = "the target waits for the source's window of the same time"
+    if ahead <= -source.window_ns:
+        buys = "both ends can compute at once, and the transfer is hidden"
+    elif ahead <= 0:
         buys = "both ends can compute at once"
-    lines.append(f"  lookahead {format_ns(max(lookahead + source.window_ns, 0))}: {buys}")
+    lines.append(f"  lookahead {format_ns(max(-ahead, 0))}: {buys}")
     bound = (
         "bounded by the loop it is in"
         if link.name in plan.proof.in_loop

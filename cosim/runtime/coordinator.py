@@ -83,7 +83,7 @@ class Coordinator:
         self._ready: set[int] = set()
         self._moved, self._stalls = time.monotonic(), 0
         self._heard: dict[int, float] = {}
-        self._begin = time.perf_counter()
+        self._begin, self._end = time.perf_counter(), 0.0
         self._log = (folder / "log.jsonl").open("a", encoding="utf-8")
         (folder / "scenario.yaml").write_text(plan.scenario.dump(), encoding="utf-8")
         self.recorder = Recorder(folder / "run.h5", plan, provenance(plan, transport, workers))
@@ -110,6 +110,7 @@ class Coordinator:
         if "final" in content:
             final = content["final"]
             self.finals[worker] = final
+            self._end = time.perf_counter()
             self.overview.windows.update(final["trace"]["windows"])
             for link, waited in final["trace"]["waited_ns"].items():
                 self.overview.waited_ns[link] = self.overview.waited_ns.get(link, 0) + waited
@@ -187,7 +188,7 @@ class Coordinator:
     def finish(self, interrupted: bool = False) -> None:
         """Close the recording, write trace and log; then raise what failed, if anything did."""
         if self.started:
-            self.overview.wall_s = time.perf_counter() - self._begin
+            self.overview.wall_s = (self._end or time.perf_counter()) - self._begin
         links = {name: facts for final in self.finals.values() for name, facts in final["links"].items()}
         outcome = "failed" if self.failure else "interrupted" if interrupted else "done"
         ending = {"outcome": outcome, "wall_s": self.overview.wall_s, "simulated_s": self.overview.time_ns * 1e-9}

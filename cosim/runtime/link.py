@@ -43,6 +43,9 @@ class Chain:
                 payload = translator.translate(payload, np.random.Generator(bits))
             except CosimError as error:
                 raise error.located(f"link {self._link.name}, translator {name}, frame {window}") from None
+            except Exception as error:
+                error.add_note(f"raised in link {self._link.name}, translator {name}, frame {window}")  # ends the traceback
+                raise
             if payload.window != window:
                 raise CosimError(
                     f"translator {name} gives {payload.window} for the frame {window}", where=f"link {self._link.name}"

@@ -138,7 +138,7 @@ class Scheduler:
                 oldest = inbound.end_ns if is_done else inbound.flow.oldest_ns(engine.clock_ns)
                 if inbound.is_local:
                     self.granted(inbound.flow.name, oldest)
-                elif is_done or oldest - inbound.granted_ns >= inbound.room_step_ns:
+                elif inbound.delivered_ns < inbound.end_ns and (is_done or oldest - inbound.granted_ns >= inbound.room_step_ns):
                     inbound.granted_ns = oldest
                     credits.append(Credit(inbound.flow.name, oldest))
         if is_done:

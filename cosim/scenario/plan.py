@@ -201,8 +201,9 @@ class _Planner:
             return None
         try:
             ports: list[Port] = list(cls.ports(params))
-        except CosimError as error:
-            self._fault((*path, "params"), error)
+        except Exception as error:  # a plug-in may raise anything
+            told = error if isinstance(error, CosimError) else CosimError(f"ports() of {entry.use} raised {error!r}")
+            self._fault((*path, "params"), told)
             return None
         for port in ports:
             if entry.window % (port.dt_ns or entry.window):

@@ -169,7 +169,7 @@ def _decide(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> tuple[Deadl
     return Deadlock(tuple(waits), _freeing(windows_ns, [w.flow for w in waits])), method
 
 
-def _worst(windows_ns: Mapping[str, int], flow: Flow) -> int:
+def worst_need_ns(windows_ns: Mapping[str, int], flow: Flow) -> int:
     """The largest ``ceil_H(need(T)) - T`` over all window ends T of the target: an upper bound, attained by single roundings."""
     target, source, interval, delay = windows_ns[flow.target], windows_ns[flow.source], flow.interval_ns, flow.delay_ns
     if flow.hold:
@@ -184,7 +184,7 @@ def _may_lock(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> bool:
     count = len(index)
     ends = np.array([index[f.source] for f in flows])
     starts = np.array([index[f.target] for f in flows])
-    weights = np.array([_worst(windows_ns, f) for f in flows], dtype=np.int64) * (count + 1) + 1  # >= 0 becomes > 0
+    weights = np.array([worst_need_ns(windows_ns, f) for f in flows], dtype=np.int64) * (count + 1) + 1  # >= 0 becomes > 0
     length = np.zeros(count, dtype=np.int64)
     for _ in range(count):
         longer = length.copy()
@@ -318,7 +318,7 @@ def _cycles(flows: Sequence[Flow]) -> Iterator[list[Flow]]:
 
 def _cycle_locks(windows_ns: Mapping[str, int], cycle: Sequence[Flow]) -> int | None:
     """A window end T of the first link's target with f(T) >= T round the cycle, or None."""
-    if sum(_worst(windows_ns, f) for f in cycle) < 0:
+    if sum(worst_need_ns(windows_ns, f) for f in cycle) < 0:
         return None
     rotations = [list(cycle[i:]) + list(cycle[:i]) for i in range(len(cycle))]
     best = min(rotations, key=lambda c: _phases(windows_ns, c))

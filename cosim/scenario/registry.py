@@ -60,11 +60,14 @@ def load_file(path: Path, use: str) -> Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))  # so that it finds its neighbours
     try:
         _guard(use, lambda: spec.loader.exec_module(module))
     except CosimError:
         del sys.modules[name]
         raise
+    finally:
+        sys.path.remove(str(path.parent))
     return module
 
 

@@ -112,7 +112,7 @@ class EngineContract:
         ports = self.output_ports()
         out: dict[str, list[Payload]] = {name: [] for name in ports}
         for window in windows:
-            given = engine.advance(window, {name: payload.cut(window) for name, payload in inputs.items()})
+            given = engine.advance(window, played(inputs, window))
             assert set(given) == set(ports), f"outputs {sorted(given)}, ports {sorted(ports)}"
             for name, payload in given.items():
                 assert_payload_fits(payload, ports[name], window)
@@ -148,7 +148,7 @@ class EngineContract:
         inputs = {name: self.make_inputs(port, self.total()) for name, port in self.input_ports().items()}
         kept, copies = [], []
         for window in self.windows(self.many_windows_ms):
-            given = engine.advance(window, {name: payload.cut(window) for name, payload in inputs.items()})
+            given = engine.advance(window, played(inputs, window))
             kept.append(dict(given))
             copies.append(copy.deepcopy(dict(given)))
         engine.close()
@@ -196,7 +196,7 @@ class EngineContract:
         inputs = {name: self.make_inputs(port, self.total()) for name, port in self.input_ports().items()}
 
         def go(who: Any, part: list[Window]) -> list[Mapping[str, Payload]]:
-            return [who.advance(w, {n: p.cut(w) for n, p in inputs.items()}) for w in part]
+            return [who.advance(w, played(inputs, w)) for w in part]
 
         go(engine, windows[:half])
         state = {key: np.array(value) for key, value in engine.save().items()}
@@ -301,6 +301,15 @@ class TranslatorContract:
             except CosimError:
                 continue
             raise AssertionError(f"{source.describe()} to {target.describe()} was accepted")
+
+
+def played(inputs: Mapping[str, Payload], window: Window) -> dict[str, Payload]:
+    """What an engine gets for a window: read-only, as in a run."""
+    cut = {name: payload.cut(window) for name, payload in inputs.items()}
+    for payload in cut.values():
+        for array in (payload.values,) if isinstance(payload, Samples) else (payload.times_ns, payload.channels):
+            array.flags.writeable = False
+    return cut
 
 
 def hash_name(name: str) -> int:

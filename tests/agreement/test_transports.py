@@ -120,3 +120,26 @@ def test_large_frames_travel_in_pieces(run_hashes, mpirun, tmp_path):
     assert answer.returncode == 0, answer.stderr
     assert cosim.open_run(out).hashes == inline
     assert cosim.open_run(out).samples("b.y").values.shape == (5, 100_000)
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("kind", ["samples", "spikes"])
+def test_large_frames_that_wait_are_not_written_over(kind, run_hashes, mpirun, tmp_path):
+    """Frames of 80 kB (or some 60 kB of spikes) wait 20 windows for the target; what it says depends on each value that it reads."""
+    ends = {"from": "a.y", "to": "b.x"} if kind == "samples" else {"from": "a.spikes", "to": "b.events"}
+    size = 10_000 if kind == "samples" else 12_000
+    engines = {n: {"use": PUPPET, "window": w, "params": {"channels": size}} for n, w in (("a", "1 ms"), ("b", "10 ms"))}
+    scenario = {
+        "cosim": 1,
+        "about": {"name": "waiting"},
+        "clock": {"stop": "60 ms", "seed": 1},
+        "engines": {**engines, "c": {"use": PUPPET, "window": "10 ms", "params": {"channels": size}}},
+        "links": {"ab": {**ends, "delay": "20 ms"}, "bc": {"from": "b.y", "to": "c.x"}},
+    }
+    file, out = tmp_path / "scenario.yaml", tmp_path / "mpi"
+    file.write_text(json.dumps(scenario))
+    answer = mpirun(3, "-m", "cosim.cli", "run", str(file), "--out", str(out), "--quiet")
+    assert answer.returncode == 0, answer.stderr
+    inline = run_hashes(scenario)
+    assert cosim.open_run(out).hashes == inline
+    assert run_hashes(scenario, "zeromq", 3) == inline

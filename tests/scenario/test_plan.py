@@ -382,3 +382,45 @@ def test_the_proof_is_made_of_whole_delays_and_intervals():
     assert (flow.interval_ns, flow.delay_ns, flow.hold) == (3 * MS, 2 * MS, False)
     assert plan.proof.hyper_period_ns == 3 * MS
     assert plan.proof.is_live
+
+
+BROKEN = """
+from cosim.sdk import Params
+
+class Engine:
+    Params = Params
+
+    @classmethod
+    def ports(cls, params):
+        raise KeyError("no such model")
+
+    def advance(self, window, inputs):
+        return {}
+
+class Translator:
+    Params = Params
+    place = "source"
+
+    def __init__(self, source, target, params):
+        self.port, self.state = source, {}
+
+    def translate(self, payload, rng):
+        raise ValueError("cannot")
+"""
+
+
+def test_an_engine_whose_ports_fail_is_a_fault_like_any_other(tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    scenario = ported({}, {})
+    scenario["engines"]["a"] = {"use": "./broken.py:Engine", "window": "1 ms"}
+    fault = fault_of({**scenario, "folder": str(tmp_path)})
+    assert "ports() of ./broken.py:Engine raised KeyError('no such model')" in fault.what
+    assert fault.where == "ported  engines.a.params"
+
+
+def test_a_translator_that_raises_is_named_with_its_link_and_frame(tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    scenario = {**two(samples("y", "out"), samples("x", "in"), {"via": "./broken.py:Translator"}), "folder": str(tmp_path)}
+    with pytest.raises(cosim.CosimError, match="cannot") as caught:
+        cosim.run(scenario, out=tmp_path / "run", transport="inline")
+    assert "raised in link l, translator ./broken.py:Translator, frame (0 ms, 1 ms]" in caught.value.traceback

@@ -237,13 +237,14 @@ class _Stores:
     def __init__(self) -> None:
         self._free: dict[int, list[NDArray[np.uint8]]] = defaultdict(list)
 
-    def lend(self, size: int) -> NDArray[np.uint8]:
-        """An array of ``size`` bytes; it comes back by itself when the last payload made from it is gone."""
+    def lend(self, size: int) -> memoryview:
+        """A buffer of ``size`` bytes; it comes back by itself when the last payload made from it is gone."""
         free = self._free[size]
         store = free.pop() if free else np.empty(size, np.uint8)
-        lent = store[:]  # whatever is made from this keeps it alive
+        lent = store[:]
         weakref.finalize(lent, self._take_back, store)
-        return lent
+        # a memoryview keeps ``lent`` itself alive through all that is made from it; an array of an array would keep ``store``
+        return lent.data
 
     def _take_back(self, store: NDArray[np.uint8]) -> None:
         free = self._free[len(store)]
