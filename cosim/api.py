@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.results import Run
-from cosim.scenario.plan import Plan, make_plan
+from cosim.scenario.plan import Plan, plan_all
 from cosim.scenario.reader import Document, set_values
 from cosim.scenario.schema import Scenario, did_you_mean
 from cosim.sdk import CosimError, ScenarioError
@@ -39,16 +39,18 @@ def find_scenario(name: str | Path) -> Path:
     raise CosimError(f"there is no scenario {str(name)!r}", mend=did_you_mean(plain, list(known)))
 
 
-def load(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence[str] | Mapping[str, Any] = ()) -> Scenario:
+_SHORT = {"stop": "clock.stop", "seed": "clock.seed", "realtime": "run.realtime"}
+
+
+def load(
+    scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence[str] | Mapping[str, Any] = (), **overrides: Any
+) -> Scenario:
     """A scenario from a file, a folder, an installed name, or Python values.
 
-    ``settings`` are ``"engines.brain.params.G=2.1"`` strings, or a mapping of such keys to values.
+    ``settings`` are ``"engines.brain.params.G=2.1"`` strings, or a mapping of such keys to values; ``overrides`` are ``stop``,
+    ``seed``, ``realtime``, or such keys.
     """
-    lines = (
-        [f"{k}={json.dumps(v)}" for k, v in settings.items()]  # a string stays one: '5' is no number, '*' no YAML
-        if isinstance(settings, Mapping)
-        else list(settings)
-    )
+    lines = _lines(settings) + _lines({_SHORT.get(key, key): value for key, value in overrides.items()})
     if isinstance(scenario, Scenario):
         if not lines:
             return scenario
@@ -62,6 +64,12 @@ def load(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence
     return Scenario.load(find_scenario(scenario), lines)
 
 
+def _lines(settings: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    if isinstance(settings, Mapping):
+        return [f"{k}={json.dumps(v)}" for k, v in settings.items()]  # a string stays one: '5' is no number, '*' no YAML
+    return list(settings)
+
+
 def run(
     scenario: Path | str | Mapping[str, Any] | Scenario,
     *,
@@ -70,13 +78,15 @@ def run(
     transport: str | None = None,
     processes: int | None = None,
     listener: Any = None,
+    **overrides: Any,
 ) -> Run | None:
     """Run a scenario to its end.
 
     Parameters
     ----------
-    settings
-        Overrides, as ``--set`` takes them.
+    settings, overrides
+        Values to set: ``"clock.seed=7"`` strings as ``--set`` takes them, or a mapping; ``stop=``, ``seed=`` and ``realtime=`` are
+        understood as such.
     out
         The folder of the run; ``runs/<name>/<date-time>`` unless given.
     transport
@@ -96,7 +106,7 @@ def run(
     """
     from cosim.runtime.launcher import agree_on_plan, run_plan
 
-    plan = agree_on_plan(lambda: make_plan(load(scenario, settings)), transport)
+    plan = agree_on_plan(lambda: plan_all(lambda: load(scenario, settings, **overrides)), transport)
     folder = run_plan(plan, out=Path(out) if out else None, transport=transport, processes=processes, listener=listener)
     return Run(folder) if folder else None
 
@@ -126,10 +136,12 @@ class CheckReport:
         }
 
 
-def check(scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence[str] | Mapping[str, Any] = ()) -> CheckReport:
+def check(
+    scenario: Path | str | Mapping[str, Any] | Scenario, settings: Sequence[str] | Mapping[str, Any] = (), **overrides: Any
+) -> CheckReport:
     """Validate, match and prove a scenario without building an engine; faults are returned, not raised."""
     try:
-        return CheckReport(make_plan(load(scenario, settings)), ())
+        return CheckReport(plan_all(lambda: load(scenario, settings, **overrides)), ())
     except ScenarioError as error:
         return CheckReport(None, error.faults)
     except CosimError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,9 +92,9 @@ def graph(
     """Draw the engines and links of a scenario; loops are coloured."""
     from cosim.api import load
     from cosim.pictures import draw_graph
-    from cosim.scenario.plan import make_plan
+    from cosim.scenario.plan import plan_all
 
-    plan = make_plan(load(scenario, set_ or []), check_loops=False)
+    plan = plan_all(lambda: load(scenario, set_ or []), check_loops=False)
     print(f"picture: {draw_graph(plan, out or Path(f'{plan.name}.svg'))}")
 
 
@@ -102,11 +103,11 @@ def explain(scenario: ScenarioArg, link: str, set_: SetOption = None) -> None:
     """Tell what happens to what a link carries, hop by hop, and what its delay buys."""
     from cosim.api import load
     from cosim.describe import explain_link
-    from cosim.scenario.plan import make_plan
+    from cosim.scenario.plan import plan_all
     from cosim.scenario.schema import did_you_mean
     from cosim.sdk import CosimError
 
-    plan = make_plan(load(scenario, set_ or []))
+    plan = plan_all(lambda: load(scenario, set_ or []))
     if link not in plan.links:
         raise CosimError(f"there is no link {link!r}", mend=did_you_mean(link, list(plan.links)))
     print("\n".join(explain_link(plan, link)))
@@ -165,7 +166,14 @@ def verify(
 
     _check_transport(transport)
     path = find_scenario(scenario)
-    claims = list(verify_scenario(path, out or Path("runs") / f"verify-{path.parent.name}", ConsoleListener(), transport))
+    claims = list(
+        verify_scenario(
+            path,
+            out or Path("runs") / f"verify-{path.parent.name}" / time.strftime("%Y-%m-%d_%H-%M-%S"),
+            ConsoleListener(),
+            transport,
+        )
+    )
     print_claims(claims)
     failed = sum(not claim.holds for claim in claims)
     print(f"{len(claims) - failed} of {len(claims)} claims hold")

@@ -87,6 +87,10 @@ def agree_on_plan(make: Callable[[], Plan], transport: str | None) -> Plan:
 
 def run_folder(plan: Plan, out: Path | None) -> Path:
     """The folder of a run, made; a CosimError when it cannot be."""
+    if out is not None and (out / "run.h5").exists():
+        raise CosimError(
+            f"{out} holds a run already", why="it would be overwritten", mend="choose another folder with --out, or remove it"
+        )
     folder = out or Path("runs") / plan.name / time.strftime("%Y-%m-%d_%H-%M-%S")
     if out is None and folder.exists():
         folder = next(f for i in range(2, 10_000) if not (f := folder.with_name(f"{folder.name}_{i}")).exists())
@@ -241,7 +245,7 @@ def _interpreter(plan: Plan, asked: str | None) -> str:
 def _write_job(plan: Plan, sockets: Path, scheme: str, hub: Hub, homes: dict[str, int]) -> Path:
     job = sockets / "job.json"
     content = {
-        "scenario": {k: v for k, v in plan.scenario.document.data.items() if k != "include"},
+        "scenario": {k: v for k, v in plan.scenario.document.data.items() if k not in ("include", "folder")},
         "folder": str(plan.scenario.folder),
         "homes": homes,
         "scheme": scheme,

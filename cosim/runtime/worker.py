@@ -96,7 +96,7 @@ class Worker:
         hashes = plan.scenario.file.run.hashes
         for link in links:
             if link.target in self._hosted:
-                self._targets[link.name] = LinkTarget(link, seed, hashes, self._keeper(link))
+                self._targets[link.name] = LinkTarget(link, seed, hashes, self._keeper(link), self._checks)
         for hosted in self._hosted.values():
             self._make_inlets(hosted)
             self._make_outlets(hosted, seed)
@@ -112,7 +112,7 @@ class Worker:
             outlet = _Outlet(port, hosted.window_ns // (port.dt_ns or hosted.window_ns))
             for link in self.plan.links_from[hosted.name]:
                 if link.source_port.name == name:
-                    source = LinkSource(link, hosted.window_ns, seed, self._deliverer(link))
+                    source = LinkSource(link, hosted.window_ns, seed, self._deliverer(link), self._checks)
                     self._sources.append(source)
                     outlet.sinks.append(source.send)
             stream = f"{hosted.name}.{name}"

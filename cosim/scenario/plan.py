@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -162,6 +161,21 @@ def make_plan(scenario: Scenario, *, check_loops: bool = True) -> Plan:
     return _Planner(scenario).plan(check_loops)
 
 
+def plan_all(load: Callable[[], Scenario], *, check_loops: bool = True) -> Plan:
+    """Load a scenario and plan it; faults of reading and of planning are told together."""
+    try:
+        scenario = load()
+    except ScenarioError as error:
+        faults = list(error.faults)
+        if error.rest is not None:
+            try:
+                make_plan(error.rest)
+            except ScenarioError as more:
+                faults += more.faults
+        raise ScenarioError(sorted(faults, key=lambda f: _line(f.where))) from None
+    return make_plan(scenario, check_loops=check_loops)
+
+
 class _Planner:
     """Collects faults while it goes; what depends on something faulty is passed over in silence."""
 
@@ -261,7 +275,7 @@ class _Planner:
             return None
         engine, port_name, selector = match.groups()
         if engine not in engines:
-            if engine not in self.scenario.file.engines:  # else its own fault has been told
+            if engine not in self.scenario.file.engines and engine not in self.scenario.absent:  # else its own fault is told
                 self._fault(
                     path, CosimError(f"there is no engine {engine!r}", mend=did_you_mean(engine, list(self.scenario.file.engines)))
                 )
@@ -338,6 +352,10 @@ class _Planner:
             stages, carried = (*stages, stage), stage.port
         if carried.kind != taken.kind:
             raise self._kinds_differ(name, port, taken, carried)
+        if carried.allow_nan and not taken.allow_nan and taken.kind == "samples":
+            raise CosimError(
+                f"what arrives may be NaN, which {target}.{taken.name} does not take", why=f"{source}.{port.name} allows NaN"
+            )
         scale = self._scale(path, carried, taken) if taken.kind == "samples" else 1.0
         try:
             channels = match_channels(carried, taken, entry.map, self.scenario.folder, scale, into, len(target_port.space))
@@ -384,6 +402,8 @@ class _Planner:
             translator = cls(port, taken, params)
         except CosimError as error:
             raise _at(path, error) from None
+        except Exception as error:  # an author's slip: told like any other fault
+            raise _at(path, CosimError(f"translator {use!r} cannot be built", why=f"{type(error).__name__}: {error}")) from error
         out: Port = translator.port
         if out.kind == "spikes" or out.dt_ns is None:
             out = out.but(dt_ns=interval_ns)  # the grid of a stream of spikes is that of its frames
@@ -516,8 +536,3 @@ def _line(where: str) -> tuple[str, int]:
     head = where.split("  ")[0]
     file, _, line = head.rpartition(":")
     return (file, int(line)) if line.isdigit() else (head, 0)
-
-
-def plan_file(path: Path | str, settings: Sequence[str] = ()) -> Plan:
-    """The plan of a scenario file."""
-    return make_plan(Scenario.load(Path(path), list(settings)))

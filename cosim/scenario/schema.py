@@ -5,6 +5,7 @@ All faults of a file are collected, each with file:line, key path, and a suggest
 
 from __future__ import annotations
 
+import copy
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -118,12 +119,16 @@ class ScenarioFile(_Entry):
     run: Run = Run()
 
 
+_STAND_INS: dict[Any, Any] = {"cosim": 1, "about": {"name": "scenario"}, "clock": {"stop": "1 s"}}
+"""For sections that are faulty, while the rest of the file is looked at."""
+
+
 class Scenario:
     """A validated scenario file: typed entries, and where each value was written."""
 
-    def __init__(self, document: Document, file: ScenarioFile, path: Path | None) -> None:
-        self.document, self.file, self.path = document, file, path
-        self.folder = Path(file.folder) if file.folder else document.folder
+    def __init__(self, document: Document, file: ScenarioFile, path: Path | None, absent: frozenset[str] = frozenset()) -> None:
+        self.document, self.file, self.path, self.absent = document, file, path, absent
+        self.folder = document.folder / file.folder if file.folder else document.folder
 
     @property
     def name(self) -> str:
@@ -146,8 +151,28 @@ class Scenario:
         faults = list(document.faults)
         file = validated(ScenarioFile, document.data, (), document, faults)
         if file is None or faults:
-            raise ScenarioError(faults)
+            raise ScenarioError(faults, None if document.faults else cls._sound_part(document))
         return cls(document, file, path)
+
+    @classmethod
+    def _sound_part(cls, document: Document) -> Scenario | None:
+        """The scenario without the entries that are faulty in themselves, or None where nothing is left to look at."""
+        data = copy.deepcopy(document.data)
+        absent = set()
+        try:
+            ScenarioFile.model_validate(data, context={"from_file": True})
+        except ValidationError as error:
+            for section, *inner in {tuple(map(str, detail["loc"][:2])) for detail in error.errors(include_url=False)}:
+                if section in ("engines", "links") and inner and isinstance(data.get(section), dict):
+                    data[section].pop(inner[0], None)
+                    absent.update(inner if section == "engines" else [])
+                elif section in _STAND_INS:
+                    data[section] = _STAND_INS[section]
+                else:
+                    data.pop(section, None)
+        part = Document(data, document.marks, document.folder)
+        file = validated(ScenarioFile, data, (), part, [])
+        return cls(part, file, None, frozenset(absent)) if file else None
 
     def dump(self) -> str:
         """The resolved scenario as YAML; behind each value stands the place where it was written."""

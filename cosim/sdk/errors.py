@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class CosimError(Exception):
@@ -47,10 +48,16 @@ def _rebuild(what: str, where: str, why: str, mend: str) -> CosimError:
 
 
 class ScenarioError(CosimError):
-    """All the faults of a scenario at once."""
+    """All the faults of a scenario at once.
 
-    def __init__(self, faults: Sequence[CosimError]) -> None:
-        self.faults = tuple(faults)
+    Attributes
+    ----------
+    rest
+        The scenario without the entries that could not be read, so that the faults of the others can be told too.
+    """
+
+    def __init__(self, faults: Sequence[CosimError], rest: Any = None) -> None:
+        self.faults, self.rest = tuple(faults), rest
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         super().__init__(f"the scenario has {count}")
 

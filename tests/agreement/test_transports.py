@@ -125,7 +125,7 @@ def test_large_frames_travel_in_pieces(run_hashes, mpirun, tmp_path):
 @pytest.mark.mpi
 @pytest.mark.parametrize("kind", ["samples", "spikes"])
 def test_large_frames_that_wait_are_not_written_over(kind, run_hashes, mpirun, tmp_path):
-    """Frames of 80 kB (or some 60 kB of spikes) wait 20 windows for the target; what it says depends on each value that it reads."""
+    """Frames of 80 kB (or some 60 kB of spikes) wait 20 windows; what their target says depends on each value that it reads."""
     ends = {"from": "a.y", "to": "b.x"} if kind == "samples" else {"from": "a.spikes", "to": "b.events"}
     size = 10_000 if kind == "samples" else 12_000
     engines = {n: {"use": PUPPET, "window": w, "params": {"channels": size}} for n, w in (("a", "1 ms"), ("b", "10 ms"))}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import cosim
+import cosim.scenario
 from cosim.scenario.schema import ScenarioFile
 from tests.puppets import FAULTY, PUPPET
 
@@ -108,6 +110,18 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(tmp_path):
     faults = faults_of(tmp_path, text)
     assert len(faults) == 4  # usee is unknown and use is missing
     assert "10 has no unit" in faults[0].what
+
+
+def test_faults_of_reading_and_of_matching_are_told_together(tmp_path):
+    """a cannot be read, so nothing is said of links that touch it; c and its link are looked at all the same."""
+    more = f"  c: {{use: {PUPPET}, window: 1 ms, params: {{channels: many}}}}\nlinks:\n  bb: {{from: b.z, to: b.x}}"
+    text = BASE.replace("window: 1 ms}\n  b", "windw: 1 ms}\n  b").replace("links:", more)
+    told = [fault.what for fault in faults_of(tmp_path, text)]
+    assert len(told) == 4
+    assert told[0] == "key 'window' is missing"
+    assert told[1] == "unknown key 'windw'"
+    assert "valid integer" in told[2]
+    assert told[3] == "b has no output 'z'"
 
 
 def test_a_window_that_is_no_multiple_of_the_step(tmp_path):
@@ -237,6 +251,12 @@ def test_the_json_schema_knows_every_key():
     schema = ScenarioFile.model_json_schema(by_alias=True)
     assert {"cosim", "about", "clock", "engines", "links", "record", "run"} <= set(schema["properties"])
     assert {"from", "to", "delay", "via"} <= set(schema["$defs"]["LinkEntry"]["properties"])
+
+
+def test_the_installed_schema_is_that_of_the_model():
+    """Mend: cosim describe --schema > cosim/scenario/scenario.schema.json"""
+    installed = Path(cosim.scenario.__file__).parent / "scenario.schema.json"
+    assert json.loads(installed.read_text()) == ScenarioFile.model_json_schema(by_alias=True)
 
 
 def test_the_command_tells_faults_and_ends_with_2(tmp_path):

@@ -133,15 +133,20 @@ def test_what_arrives_cannot_be_written():
         assert not any(array.flags.writeable for array in arrays)
 
 
+def stop_of(frame):
+    """The source time at which a frame ends, as it is hashed."""
+    return frame.window.stop_ns.to_bytes(8, "little", signed=True)
+
+
 def test_the_hash_is_that_of_the_bytes_that_come_out_of_the_link():
     _, end, frames = through(samples("y", "out", 2), samples("x", "in", 2), {"delay": "2 ms", "initial": 5}, 3)
     sha = hashlib.sha256()
     for k, frame in enumerate(frames):
-        sha.update(frame.values.tobytes())
+        sha.update(stop_of(frame) + frame.values.tobytes())
         assert end.digests[k] == int.from_bytes(sha.digest()[:8], "little")
     assert (end.sha256, end.frames, end.bytes) == (sha.hexdigest(), 5, 5 * 16)
     _, end, frames = through(spikes("y", "out"), spikes("x", "in"), {}, 2)
-    sha = hashlib.sha256(b"".join(f.times_ns.tobytes() + f.channels.tobytes() for f in frames))
+    sha = hashlib.sha256(b"".join(stop_of(f) + f.times_ns.tobytes() + f.channels.tobytes() for f in frames))
     assert end.sha256 == sha.hexdigest()
 
 

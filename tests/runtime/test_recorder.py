@@ -75,13 +75,17 @@ def test_samples_keep_their_grid_unit_quantity_labels_and_positions(recorded):
 
 
 def test_a_links_hash_can_be_verified_from_what_was_recorded_of_it(recorded):
-    """SHA-256 over the bytes that come out of the link, the frames of its initial value first."""
+    """SHA-256 over the stop and the bytes of every frame that comes out of the link, those of its initial value first."""
     with h5py.File(recorded / "run.h5") as file:
         group = file["links/down"]
         values = group["values"][:]
         assert values[:4].tolist() == [[-0.065, -0.065]] * 4  # 2 ms of rows of 0.5 ms, in the target's unit
         assert values[4].tolist() == pytest.approx([0.5e-3, 1.0005], rel=1e-15)  # one rounding
-        assert hashlib.sha256(values.tobytes()).hexdigest() == group.attrs["sha256"]
+        sha, first = hashlib.sha256(), int(group.attrs["first_frame"])
+        for frame in range(len(values) // 2):
+            sha.update(((first + frame + 1) * MS).to_bytes(8, "little", signed=True))
+            sha.update(values[2 * frame : 2 * frame + 2].tobytes())
+        assert sha.hexdigest() == group.attrs["sha256"]
         assert group.attrs["frames"] == len(values) // 2 == len(group["digests"])
         assert group.attrs["bytes"] == values.nbytes
         assert group.attrs["t0_ns"] == -2 * MS
@@ -98,6 +102,7 @@ def test_the_running_hashes_are_those_of_each_frame(recorded):
         first = int(group.attrs["first_frame"])
         for frame in range(first, 4):
             inside = (times > frame * MS) & (times <= (frame + 1) * MS)
+            sha.update(((frame + 1) * MS).to_bytes(8, "little", signed=True))
             sha.update(times[inside].tobytes())
             sha.update(channels[inside].tobytes())
             digests.append(int.from_bytes(sha.digest()[:8], "little"))
