@@ -119,14 +119,14 @@ def _timing(plan: Plan, link: LinkPlan) -> list[str]:
     lines = [f"  delay     {format_ns(link.delay_ns)} in all: lead of the port {format_ns(lead)} + link {format_ns(own)}"]
     if link.hold:
         lines.append("  time      held: the last value known at the window's start")
-    # how far the source must be, at worst, when a window of the target starts: 0 is where that window starts itself
-    ahead = worst_need_ns({source.name: source.window_ns, target.name: target.window_ns}, link.flow) + target.window_ns
+    lookahead = -worst_need_ns({source.name: source.window_ns, target.name: target.window_ns}, link.flow)
+    ahead = target.window_ns - lookahead  # where the source must be when a window of the target starts, from that start on
     buys = "the target waits for the source's window of the same time"
     if ahead <= -source.window_ns:
         buys = "both ends can compute at once, and the transfer is hidden"
     elif ahead <= 0:
         buys = "both ends can compute at once"
-    lines.append(f"  lookahead {format_ns(max(-ahead, 0))}: {buys}")
+    lines.append(f"  lookahead {format_ns(max(lookahead, 0))}: {buys}")
     bound = (
         "bounded by the loop it is in"
         if link.name in plan.proof.in_loop

@@ -29,7 +29,7 @@ def fault_of(scenario):
 def heard(scenario, tmp_path, at="b.x"):
     """What arrives at a port, run in one process: samples as (steps, channels), spikes as (time, channel) pairs."""
     engine = plan_of(scenario).engines[at.partition(".")[0]].cls
-    cosim.run(scenario, out=tmp_path / "run", transport="inline")
+    cosim.run(scenario, out=tmp_path / f"run{len(list(tmp_path.iterdir()))}", transport="inline")
     parts = engine.heard[at]
     if hasattr(parts[0], "values"):
         return np.concatenate([part.values for part in parts])
