@@ -12,7 +12,7 @@ from typing import Any
 
 from cosim.results import Run
 from cosim.scenario.plan import Plan, plan_all
-from cosim.scenario.reader import Document, set_values
+from cosim.scenario.reader import Document, as_yaml, set_values
 from cosim.scenario.schema import Scenario, did_you_mean
 from cosim.sdk import CosimError, ScenarioError
 
@@ -66,7 +66,7 @@ def load(
 
 def _lines(settings: Sequence[str] | Mapping[str, Any]) -> list[str]:
     if isinstance(settings, Mapping):
-        return [f"{k}={json.dumps(v)}" for k, v in settings.items()]  # a string stays one: '5' is no number, '*' no YAML
+        return [f"{k}={as_yaml(v)}" for k, v in settings.items()]  # a string stays one: '5' is no number, '*' no YAML
     return list(settings)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -381,6 +382,7 @@ def main() -> None:
     rank_zero = all(
         os.environ.get(name, "0") == "0" for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
     )
+    signal.signal(signal.SIGTERM, _interrupt)  # what a batch system sends first: stop in order, as for Ctrl-C
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
@@ -388,6 +390,10 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_explain_exit(error, rank_zero))
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _explain_exit(error: Exception, speaks: bool) -> int:

@@ -99,7 +99,7 @@ def print_summary(run: Run) -> None:
         header_style="bold",
         pad_edge=False,
     )
-    for name, windows in sorted(overview["windows"].items()):
+    for name, windows in sorted(overview.get("windows", {}).items()):
         compute = overview["compute_ns"][name] * 1e-9
         share = f"{100 * compute / wall:.0f} %" if wall else ""
         table.add_row(
@@ -116,7 +116,7 @@ def print_summary(run: Run) -> None:
                 name,
                 str(link.frames),
                 _size(link.bytes),
-                f"{overview['waited_ns'].get(name, 0) * 1e-9:.3g} s",
+                f"{overview.get('waited_ns', {}).get(name, 0) * 1e-9:.3g} s",
                 link.sha256[:16] or "not kept",
             )
         console.print(table)

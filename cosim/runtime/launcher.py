@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -16,12 +17,13 @@ from typing import Any
 
 from cosim.runtime import wire
 from cosim.runtime.coordinator import Coordinator, Listener
+from cosim.runtime.failures import describe_failure
 from cosim.runtime.placement import pack
 from cosim.runtime.process import ReportingHandler
 from cosim.runtime.transports import mpi as mpi_transport
 from cosim.runtime.transports.inline import Inline
 from cosim.runtime.transports.zeromq import Hub
-from cosim.runtime.worker import Stopped, Worker, build_engine, describe_failure
+from cosim.runtime.worker import Stopped, Worker, build_engine
 from cosim.scenario.plan import Plan
 from cosim.sdk import CosimError
 
@@ -91,12 +93,17 @@ def run_folder(plan: Plan, out: Path | None) -> Path:
         raise CosimError(
             f"{out} holds a run already", why="it would be overwritten", mend="choose another folder with --out, or remove it"
         )
-    folder = out or Path("runs") / plan.name / time.strftime("%Y-%m-%d_%H-%M-%S")
-    if out is None and folder.exists():
-        folder = next(f for i in range(2, 10_000) if not (f := folder.with_name(f"{folder.name}_{i}")).exists())
+    base = folder = out or Path("runs") / plan.name / time.strftime("%Y-%m-%d_%H-%M-%S")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".cosim-probe"
+        for i in itertools.count(2):  # runs that start in the same second get folders of their own
+            try:
+                folder.mkdir(parents=True, exist_ok=out is not None)
+                break
+            except FileExistsError:
+                if out is not None:
+                    raise
+                folder = base.with_name(f"{base.name}_{i}")
+        probe = folder / f".cosim-probe-{os.getpid()}"
         probe.write_text("")
         probe.unlink()
     except OSError as error:
@@ -123,10 +130,9 @@ def run_plan(
         raise CosimError("an engine with an interpreter of its own (python:) cannot run inline", mend="--transport zeromq")
     if kind == "mpi":
         return _run_mpi(plan, out, listener)
-    folder = run_folder(plan, out)
     if kind == "inline":
-        return _run_inline(plan, folder, listener)
-    return _run_zeromq(plan, folder, workers, "tcp" if kind == "zeromq-tcp" else "ipc", listener)
+        return _run_inline(plan, run_folder(plan, out), listener)
+    return _run_zeromq(plan, out, workers, "tcp" if kind == "zeromq-tcp" else "ipc", listener)
 
 
 def _conclude(coordinator: Coordinator, interrupted: bool = False) -> Path:
@@ -151,6 +157,8 @@ def _run_inline(plan: Plan, folder: Path, listener: Listener | None) -> Path:
         Worker(plan, 0, homes, transport).run()
     except KeyboardInterrupt:
         interrupted = True
+    except Exception as error:  # ours: a listener, the log's disk
+        coordinator.fail(describe_failure(error))
     finally:
         logging.getLogger("cosim").removeHandler(handler)
     return _conclude(coordinator, interrupted)
@@ -201,8 +209,10 @@ class _Crew:
                 process.wait()
 
 
-def _run_zeromq(plan: Plan, folder: Path, workers: int, scheme: str, listener: Listener | None) -> Path:
+def _run_zeromq(plan: Plan, out: Path | None, workers: int, scheme: str, listener: Listener | None) -> Path:
     interpreters = _interpreters(plan, workers)
+    paths = [_interpreter(plan, asked) for asked in interpreters]
+    folder = run_folder(plan, out)
     homes = pack(plan, workers, interpreters=interpreters)
     coordinator = Coordinator(plan, folder, workers, homes, "zeromq" if scheme == "ipc" else "zeromq-tcp", listener)
     sockets = Path(tempfile.mkdtemp(prefix="cosim-"))  # short: the path of a socket has at most 107 characters
@@ -210,12 +220,15 @@ def _run_zeromq(plan: Plan, folder: Path, workers: int, scheme: str, listener: L
     coordinator.broadcast = hub.broadcast
     try:
         job = _write_job(plan, sockets, scheme, hub, homes)
-        for number, interpreter in enumerate(interpreters):
-            crew.start(_interpreter(plan, interpreter), job, number, sockets / f"w{number}.log")
+        for number, path in enumerate(paths):
+            crew.start(path, job, number, sockets / f"w{number}.log")
         _watch(coordinator, hub, crew)
     except KeyboardInterrupt:
         interrupted = True
         hub.broadcast({"stop": True})
+        _drain(coordinator, hub, crew, STOP_S)
+    except Exception as error:  # ours: a listener, the log's disk, a message that cannot be read
+        coordinator.fail(describe_failure(error))
         _drain(coordinator, hub, crew, STOP_S)
     finally:
         crew.end(STOP_S if coordinator.failure is None and not interrupted else KILL_S)
@@ -273,7 +286,10 @@ def _watch(coordinator: Coordinator, hub: Hub, crew: _Crew) -> None:
             alive = [i for i in range(coordinator.workers) if i not in coordinator.finals and i not in lost]
             if not alive or time.monotonic() > deadline:
                 return
-    _hear(coordinator, hub)
+    records = sum(final["records"] for final in coordinator.finals.values())
+    while hub.taken < records and coordinator.failure is None:  # what workers said last may still be under way
+        _hear(coordinator, hub)
+        coordinator.check()
 
 
 def _hear(coordinator: Coordinator, hub: Hub) -> None:
@@ -327,16 +343,15 @@ def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | 
     interpreters = [next((p for p, path in wanted.items() if p and path == exe), None) for exe in executables[:leaders]]
     homes = pack(plan, leaders, interpreters=interpreters)
     teams, following = _teams(world, homes, extra, leaders)
-    folder, fault = None, None
+    coordinator, fault = None, None
     if world.rank == 0:
         try:
-            folder = run_folder(plan, out)
-        except CosimError as error:
-            fault = error.as_dict()
+            coordinator = Coordinator(plan, run_folder(plan, out), world.size, homes, "mpi", listener)
+        except (CosimError, OSError) as error:
+            fault = (error if isinstance(error, CosimError) else CosimError(str(error))).as_dict()
     fault = world.bcast(fault, 0)  # before the run starts: a few bytes
     if fault:
         raise CosimError(fault["what"], where=fault["where"], why=fault["why"], mend=fault["mend"])
-    coordinator = Coordinator(plan, folder, world.size, homes, "mpi", listener) if folder else None
     transport = mpi_transport.Mpi(world, coordinator)
     handler, interrupted = _log_to(transport), False
     try:
@@ -372,12 +387,12 @@ def _teams(
     teams: dict[str, Any] = {}
     following = None
     first = leaders
-    for name, count in extra.items():
+    for tag, (name, count) in enumerate(extra.items()):
         members = [homes[name], *range(first, first + count)]
         first += count
         if world.rank in members:
             group = world.group.Incl(members)
-            comm = world.Create_group(group, tag=len(teams))
+            comm = world.Create_group(group, tag=tag)
             if world.rank == homes[name]:
                 teams[name] = mpi_transport.Team(comm)
             else:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.runtime.failures import PartFailed
 from cosim.scenario.plan import LinkPlan, derived_seed
 from cosim.sdk import CosimError, Payload, Samples, Spikes, Window, format_ns
 
@@ -44,17 +45,13 @@ class Chain:
             except CosimError as error:
                 raise error.located(f"link {self._link.name}, translator {name}, frame {window}") from None
             except Exception as error:
-                error.add_note(f"raised in link {self._link.name}, translator {name}, frame {window}")  # ends the traceback
-                raise
+                raise PartFailed(f"link {self._link.name}, translator {name}, frame {window}", error) from error
             if self._checks:
                 port = translator.port
                 rows = 1 if port.kind == "spikes" or port.dt_ns is None else window.steps(port.dt_ns)
                 where = f"link {self._link.name}, translator {name}, frame {window}"
                 check_payload(payload, lambda: where, port, window, rows)  # noqa: B023 - called at once
         return payload
-
-    def state(self) -> dict[str, dict[str, NDArray[Any]]]:
-        return {f"{i}.{name}": translator.state for i, (name, translator, _) in enumerate(self._translators)}
 
 
 class LinkSource:
@@ -111,7 +108,7 @@ class LinkSource:
         if rows is None:
             return payload
         if isinstance(payload, Samples):
-            return Samples(payload.window, payload.values[:, rows])
+            return Samples(payload.window, np.take(payload.values, rows, axis=1))  # rows by rows in memory, as they travel
         assert self._renumber is not None
         channels = self._renumber[payload.channels]
         kept = channels >= 0

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cosim.runtime.failures import describe_failure
 from cosim.runtime.transports.zeromq import ZeroMQ
-from cosim.runtime.worker import Worker, describe_failure
+from cosim.runtime.worker import Stopped, Worker
 from cosim.scenario.plan import make_plan
 from cosim.scenario.schema import Scenario
 
@@ -35,10 +36,13 @@ def main(job_file: str, number: int) -> int:
     try:
         scenario = Scenario.from_data(job["scenario"], job["folder"])
         plan = make_plan(scenario)
-        transport.meet()
+        if not transport.meet():
+            raise Stopped
         worker = Worker(plan, number, job["homes"], transport)
         threading.Thread(target=_keep_telling, args=(worker, transport, parent), daemon=True).start()
         worker.run()
+    except Stopped:
+        return 1
     except Exception as error:  # whatever goes wrong before the worker runs is reported the same way
         transport.report({"failed": describe_failure(error)})
         return 1
@@ -55,8 +59,12 @@ class ReportingHandler(logging.Handler):
         self._transport = transport
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # a slip in an engine's log call is no reason to stop a run
+            text = f"{record.msg!r} {record.args!r}"
         name = record.name.removeprefix("cosim.engine.").removeprefix("cosim.")
-        self._transport.report({"log": {"level": record.levelname, "text": f"{name}: {record.getMessage()}"}})
+        self._transport.report({"log": {"level": record.levelname, "text": f"{name}: {text}"}})
 
 
 def _die_with_parent() -> None:

@@ -191,8 +191,8 @@ class Recorder:
 
     def _hand_over(self, lane: int) -> None:
         batch, self._gathering[lane] = self._gathering[lane], _Batch(lane)
-        if self._failure is not None:
-            raise _told(self.path, self._failure)
+        if self._failure is not None:  # the coordinator looks for it and tells
+            return
         with self._room:
             while self._queued_bytes >= QUEUED_BYTES and self._failure is None:
                 self._room.wait(1.0)
@@ -218,12 +218,15 @@ class Recorder:
         if self._failure is not None:
             _ABANDONED.append((self._file, self._streams, self._digests))
             return
-        with h5py.File(self.path, "r+", libver="latest") as file:
-            for name, facts in links.items():
-                for key, value in facts.items():
-                    file[f"links/{name}"].attrs[key] = value
-            for key, value in ending.items():
-                file["provenance"].attrs[key] = value
+        try:  # without a lock: somebody may be reading
+            with h5py.File(self.path, "r+", libver="latest", locking=False) as file:
+                for name, facts in links.items():
+                    for key, value in facts.items():
+                        file[f"links/{name}"].attrs[key] = value
+                for key, value in ending.items():
+                    file["provenance"].attrs[key] = value
+        except OSError as error:
+            self._failure = error
 
     # -- the thread ------------------------------------------------------------------------------------------------
 
@@ -280,12 +283,3 @@ def _write_space(group: Any, port: Port) -> None:
     for name, rows in space.groups.items():
         # HDF5 would make a folder of "L2/3": the name is quoted, and unquoted when it is read
         group.create_dataset(f"groups/{name.replace('%', '%25').replace('/', '%2F')}", data=np.asarray(rows, np.int64))
-
-
-def _told(path: Path, error: BaseException) -> CosimError:
-    return CosimError(
-        f"recording stopped: {error}",
-        where=str(path),
-        why="what was written before is readable",
-        mend="free some space, or record less",
-    )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cosim.runtime import wire
+from cosim.runtime.failures import PartFailed, describe_failure
 from cosim.runtime.link import Inlet, LinkSource, LinkTarget, check_payload
 from cosim.runtime.scheduler import Scheduler
 from cosim.runtime.trace import Trace
@@ -129,6 +130,8 @@ class Worker:
 
             def deliver_here(payload: Payload) -> None:
                 stop = payload.window.stop_ns
+                if type(payload) is Samples and not payload.values.flags.c_contiguous:  # as if it had travelled
+                    payload = Samples(payload.window, np.ascontiguousarray(payload.values))
                 target.offer(payload)
                 scheduler.offered(name, stop)
 
@@ -202,8 +205,9 @@ class Worker:
             now = clock()
             if now >= next_status:
                 self._status()
-                if alone:
-                    transport.poll()  # nothing arrives, but the coordinator looks after the run
+                if alone:  # no frames arrive, but the coordinator looks after the run, and may stop it
+                    for header, content in transport.poll():
+                        self._receive(header, content)
                 next_status = now + STATUS_EVERY_S
             if self._pace is not None and (ahead := self._ahead_s(now)) > 0:
                 transport.wait(ahead)
@@ -240,7 +244,7 @@ class Worker:
                 hosted.engine.advance(window, inputs) if hosted.team is None else hosted.team.advance(hosted.engine, window, inputs)
             )
         except (Exception, SystemExit) as error:
-            raise EngineFailed(hosted.name, window, error) from error
+            raise PartFailed(f"engine {hosted.name}, window {window}", error) from error
         end = time.perf_counter_ns()
         self.doing = "running"
         self.trace.computed(hosted.name, window, begin, end)
@@ -310,32 +314,11 @@ class Worker:
                 continue
             try:
                 close()
-            except Exception as error:  # closing comes last: tell, and go on with the others
+            except (Exception, SystemExit) as error:  # closing comes last: tell, and go on with the others
                 self.transport.report({"log": {"level": "WARNING", "text": f"engine {hosted.name}: close() raised {error!r}"}})
         links = {n: {"sha256": t.sha256, "frames": t.frames, "bytes": t.bytes} for n, t in self._targets.items()}
         final = {"outcome": self.doing, "links": links, "trace": self.trace.as_dict(), "status": self.status()}
         self.transport.report({"final": final, **self._digests(1)})
-
-
-class EngineFailed(Exception):
-    """An engine raised while it advanced."""
-
-    def __init__(self, engine: str, window: Window, error: BaseException) -> None:
-        super().__init__(f"engine {engine} failed in window {window}")
-        self.engine, self.window, self.error = engine, window, error
-
-
-def describe_failure(error: BaseException) -> dict[str, Any]:
-    """A failure as the coordinator keeps it: the four parts of an error, and the traceback of what is not one of ours."""
-    where, cause = "", error
-    if isinstance(error, EngineFailed):
-        where, cause = f"engine {error.engine}, window {error.window}", error.error
-    if isinstance(cause, CosimError):
-        told = cause.as_dict()
-        # an engine's own error says where in its words; the runtime adds which engine and window
-        return {**told, "where": where + (f"; {told['where']}" if where and told["where"] else told["where"]), "traceback": ""}
-    lines = "".join(traceback.format_exception(type(cause), cause, cause.__traceback__))
-    return {"what": f"{type(cause).__name__}: {cause}", "where": where, "why": "", "mend": "", "traceback": lines}
 
 
 def build_engine(plan: Plan, name: str, comm: Any) -> Any:

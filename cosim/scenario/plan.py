@@ -25,6 +25,7 @@ from cosim.sdk import HELD, NOT_FED, CosimError, Params, Port, ScenarioError, fo
 from cosim.sdk.units import factor, parse
 
 _ENDPOINT = re.compile(r"^\s*([A-Za-z_][\w-]*)\.([A-Za-z_]\w*)\s*(?:\[(.*)\])?\s*$")
+MOST_REPEATS = 1000
 RESAMPLER = "resample"
 """The translator that the plan puts at a link's end when a port asks for another step than what arrives."""
 
@@ -189,7 +190,10 @@ class _Planner:
         links = {name: link for name, entry in sorted(file.links.items()) if (link := self._link(name, entry, engines))}
         engines = {name: self._connect(engine, links) for name, engine in engines.items()}
         streams = self._streams(engines, links)
-        proof = prove({n: e.window_ns for n, e in engines.items()}, [link.flow for link in links.values()])
+        try:
+            proof = prove({n: e.window_ns for n, e in engines.items()}, [link.flow for link in links.values()])
+        except CosimError as error:
+            raise ScenarioError([*self.faults, error]) from None
         if check_loops:
             self.faults += [self._loop_fault(dead) for dead in proof.deadlocks]
         if self.faults:
@@ -375,6 +379,16 @@ class _Planner:
             elif asked and dt_ns != asked:
                 whose = f"that {target}.{target_port.name} asks for"
                 raise _at((*path, "delay"), _not_whole("a delay", delay_ns, asked, whose))
+        if carried.kind == "samples" and dt_ns and not hold and (carried.dt_ns or interval_ns) // dt_ns > MOST_REPEATS:
+            step = carried.dt_ns or interval_ns
+            raise _at(
+                (*path, "delay"),
+                CosimError(
+                    f"a delay of {format_ns(delay_ns)} would cut rows of {format_ns(step)} into steps of {format_ns(dt_ns)}",
+                    why=f"each row would be repeated {step // dt_ns} times, so that the delay can be kept exactly",
+                    mend=f"nearest delays that keep the rows: {nearest_multiples(delay_ns, step)}",
+                ),
+            )
         record = entry.record or name in self.scenario.file.record.streams
         return LinkPlan(
             name, source, source_port, select, stages, at_source, channels, channels.reduces and at_source == len(stages),

@@ -24,13 +24,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, lcm
+from typing import Any
 
 import numpy as np
 
+from cosim.sdk.errors import CosimError
 from cosim.sdk.time import format_ns
 
 MOST_EVENTS = 300_000
 MOST_PHASES = 4_000_000
+MOST_CYCLES = 20_000
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,8 @@ def _may_lock(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> bool:
     count = len(index)
     ends = np.array([index[f.source] for f in flows])
     starts = np.array([index[f.target] for f in flows])
-    weights = np.array([worst_need_ns(windows_ns, f) for f in flows], dtype=np.int64) * (count + 1) + 1  # >= 0 becomes > 0
-    length = np.zeros(count, dtype=np.int64)
+    weights = np.array([worst_need_ns(windows_ns, f) for f in flows], dtype=object) * (count + 1) + 1  # >= 0 becomes > 0
+    length = np.zeros(count, dtype=object)  # Python's integers: a century of ns times a hundred engines is beyond 64 bits
     for _ in range(count):
         longer = length.copy()
         np.maximum.at(longer, ends, length[starts] + weights)
@@ -289,7 +292,13 @@ def _freeing(windows_ns: Mapping[str, int], loop: Sequence[Flow]) -> Flow | None
 
 def _blocked_cycle(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> list[Wait]:
     """The first cycle of links with f(T) >= T for some T, as the waits at that T."""
-    for cycle in _cycles(flows):
+    for count, cycle in enumerate(_cycles(_suspects(windows_ns, flows))):
+        if count >= MOST_CYCLES:
+            raise CosimError(
+                "the loops of this scenario are too many to be decided one by one",
+                why=f"over {MOST_CYCLES} loops of links have hardly any delay to spare, and windows without a common measure",
+                mend="give windows a common measure, or links more delay",
+            )
         at = _cycle_locks(windows_ns, cycle)
         if at is None:
             continue
@@ -302,6 +311,22 @@ def _blocked_cycle(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> list
             waits.append(Wait(flow.target, start, start + windows_ns[flow.target], flow, stop - source, need))
         return waits
     return []
+
+
+def _suspects(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> list[Flow]:
+    """Links that can lie on a locking cycle: those on a closed walk whose worst roundings sum to 0 or more."""
+    engines = list(windows_ns)
+    index = {engine: i for i, engine in enumerate(engines)}
+    never = -(10**30)
+    hop = np.full((len(engines), len(engines)), never, dtype=object)
+    for flow in flows:
+        a, b = index[flow.target], index[flow.source]
+        hop[a, b] = max(hop[a, b], worst_need_ns(windows_ns, flow))
+    longest = np.full_like(hop, never)
+    np.fill_diagonal(longest, 0)
+    for _ in engines:  # walks of at most as many links as there are engines
+        longest = np.maximum(longest, (longest[:, :, None] + hop[None, :, :]).max(axis=1))
+    return [f for f in flows if longest[index[f.source], index[f.target]] + worst_need_ns(windows_ns, f) >= 0]
 
 
 def _cycles(flows: Sequence[Flow]) -> Iterator[list[Flow]]:
@@ -323,19 +348,21 @@ def _cycle_locks(windows_ns: Mapping[str, int], cycle: Sequence[Flow]) -> int | 
     rotations = [list(cycle[i:]) + list(cycle[:i]) for i in range(len(cycle))]
     best = min(rotations, key=lambda c: _phases(windows_ns, c))
     first, count = windows_ns[best[0].target], _phases(windows_ns, best)
-    base = _horizon(windows_ns, cycle) // first * first + first  # beyond all that is served by the time before 0
-    if count > MOST_PHASES:
-        return base if best == list(cycle) else _horizon(windows_ns, cycle)
-    ends = base + first * np.arange(count, dtype=np.int64)
-    found = _round(windows_ns, best, ends)
-    locked = np.flatnonzero(found >= ends)
-    if not len(locked):
-        return None
-    stop = int(ends[locked[0]])
+    own = {flow.target: windows_ns[flow.target] for flow in cycle}
+    period = lcm(*own.values(), *(f.interval_ns for f in cycle))
+    shown = _horizon(own, cycle) // period * period + period  # the same phase, beyond all that is served by the time before 0
+    stop = first
+    if count <= MOST_PHASES:  # the verdict does not change when all times are moved by a period
+        ends = first * np.arange(1, count + 1, dtype=np.int64)
+        locked = np.flatnonzero(_round(windows_ns, best, ends) >= ends)
+        if not len(locked):
+            return None
+        stop = int(ends[locked[0]])
+    stop += shown
     for flow in best:  # walk on to the engine that the caller's cycle starts with
         if flow is cycle[0]:
             break
-        stop = int(_round(windows_ns, [flow], np.array([stop]))[0])
+        stop = _round(windows_ns, [flow], stop)
     return stop
 
 
@@ -352,8 +379,8 @@ def _phases(windows_ns: Mapping[str, int], cycle: Sequence[Flow]) -> int:
     return whole // gcd(whole, first)
 
 
-def _round(windows_ns: Mapping[str, int], cycle: Sequence[Flow], ends: np.ndarray) -> np.ndarray:
-    """f(T) for each window end: what the first engine's window needs, followed round the cycle."""
+def _round(windows_ns: Mapping[str, int], cycle: Sequence[Flow], ends: Any) -> Any:
+    """f(T) for each window end, one or an array of them: what the first engine's window needs, followed round the cycle."""
     for flow in cycle:
         interval, source = flow.interval_ns, windows_ns[flow.source]
         if flow.hold:

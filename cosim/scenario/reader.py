@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import Any
 from cosim.sdk import CosimError
 
 KeyPath = tuple[str | int, ...]
+MOST_DEPTH = 60
 
 _INT = re.compile(r"^[-+]?[0-9]+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$")
@@ -135,11 +139,11 @@ def set_values(document: Document, settings: Sequence[str]) -> None:
     """Apply ``engines.brain.params.G=2.1`` to a document."""
     for setting in settings:
         keys, equals, text = setting.partition("=")
-        mark = Mark(f"--set {setting}")
+        mark = Mark(f"--set {setting.splitlines()[0] if setting else setting}")
         if not equals or not keys.strip():
             document.faults.append(CosimError("--set needs KEY=VALUE", where=str(mark), mend="for example: --set clock.seed=7"))
             continue
-        path: KeyPath = tuple(int(k) if k.isdigit() else k for k in keys.strip().split("."))
+        path: KeyPath = tuple(int(k) if k.isdecimal() else k for k in keys.strip().split("."))
         try:
             value = _parse_value(text, document, path, mark)
             _assign(document, path, value)
@@ -147,8 +151,17 @@ def set_values(document: Document, settings: Sequence[str]) -> None:
             document.faults.append(error.located(str(mark)))
 
 
+def as_yaml(item: Any) -> str:
+    """A value as JSON that is YAML too: no characters that YAML forbids, and its own words for what is not finite."""
+    if isinstance(item, float) and not math.isfinite(item):
+        return ".nan" if item != item else ".inf" if item > 0 else "-.inf"
+    text = json.dumps(item, ensure_ascii=False)
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _parse_value(text: str, document: Document, path: KeyPath, mark: Mark) -> Any:
-    parsed = read_text(f"value: {text}" if "\n" not in text else text, str(mark))
+    body = f"value: {text}" if "\n" not in text else "value:\n" + textwrap.indent(text, "  ")
+    parsed = read_text(body, str(mark))
     for inner in parsed.marks:
         if inner[:1] == ("value",):
             document.marks[path + inner[1:]] = mark
@@ -181,6 +194,10 @@ def _assign(document: Document, path: KeyPath, value: Any) -> None:
 def _value(node: Any, path: KeyPath, file: str, document: Document) -> Any:
     """A Python value of a YAML node; marks and faults go to the document."""
     document.marks.setdefault(path, Mark(file, node.start_mark.line + 1))
+    if len(path) > MOST_DEPTH:
+        raise CosimError(
+            "the file is nested too deeply", where=f"{file}:{node.start_mark.line + 1}", why="does an alias contain itself?"
+        )
     if node.id == "mapping":
         return _mapping(node, path, file, document)
     if node.id == "sequence":

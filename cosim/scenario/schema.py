@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from cosim.scenario.reader import Document, KeyPath, read_file, set_values
+from cosim.scenario.reader import Document, KeyPath, as_yaml, read_file, set_values
 from cosim.sdk import CosimError, Duration, ScenarioError
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -253,7 +253,6 @@ def _models_in(annotation: Any) -> list[Any]:
 
 
 def _dump(value: Any, path: KeyPath, indent: str, document: Document, lines: list[str]) -> None:
-    import json
 
     for key, item in value.items():
         origin = f"  # {document.mark((*path, key))}" if (*path, key) in document.marks else ""
@@ -261,7 +260,7 @@ def _dump(value: Any, path: KeyPath, indent: str, document: Document, lines: lis
             lines.append(f"{indent}{_key(key)}:")
             _dump(item, (*path, key), indent + "  ", document, lines)
         else:
-            lines.append(f"{indent}{_key(key)}: {json.dumps(item, ensure_ascii=False)}{origin}")
+            lines.append(f"{indent}{_key(key)}: {as_yaml(item)}{origin}")
 
 
 def _key(key: str) -> str:

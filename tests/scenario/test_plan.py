@@ -423,4 +423,5 @@ def test_a_translator_that_raises_is_named_with_its_link_and_frame(tmp_path):
     scenario = {**two(samples("y", "out"), samples("x", "in"), {"via": "./broken.py:Translator"}), "folder": str(tmp_path)}
     with pytest.raises(cosim.CosimError, match="cannot") as caught:
         cosim.run(scenario, out=tmp_path / "run", transport="inline")
-    assert "raised in link l, translator ./broken.py:Translator, frame (0 ms, 1 ms]" in caught.value.traceback
+    assert caught.value.where == "link l, translator ./broken.py:Translator, frame (0 ms, 1 ms]"
+    assert "broken.py" in caught.value.traceback

@@ -7,6 +7,7 @@ from typing import Any
 
 from cosim.runtime.coordinator import Coordinator
 from cosim.runtime.transports import Received
+from cosim.runtime.wire import CONTROL, Header
 from cosim.sdk import Payload
 
 
@@ -28,7 +29,7 @@ class Inline:
 
     def poll(self) -> list[Received]:
         self._coordinator.check()
-        return []
+        return [(Header(CONTROL, False, 0, 0, 0, 0, 0), {"stop": True})] if self._coordinator.failure else []
 
     def wait(self, at_most_s: float) -> None:
         time.sleep(min(at_most_s, 0.001))  # only when pacing: a single worker never waits for a frame

@@ -82,6 +82,7 @@ class ZeroMQ:
         self._reports.connect(reports)
         self._records = self._socket(zmq.PUSH, RECORDS_AHEAD)
         self._records.connect(records)
+        self._recorded = 0
         self._peers: dict[int, Any] = {}
         self._waited: list[Received] = []
         """What ended the last wait."""
@@ -97,18 +98,21 @@ class ZeroMQ:
         socket.setsockopt(zmq.LINGER, LINGER_MS)
         return socket
 
-    def meet(self, timeout_s: float = 60.0) -> None:
-        """Wait for the coordinator's list of addresses and connect to the other workers."""
+    def meet(self, timeout_s: float = 60.0) -> bool:
+        """Wait for the coordinator's list of addresses and connect to the other workers; False when asked to stop instead."""
         if not self._inbox.poll(timeout_s * 1000):
             raise CosimError(
                 "the coordinator has not answered", why=f"waited {timeout_s:.0f} s for the addresses of the other workers"
             )
         _, content = receive(self._inbox)
+        if "stop" in content:
+            return False
         self._crowded = len(content["addresses"]) > len(os.sched_getaffinity(0))
         for number, address in enumerate(content["addresses"]):
             if number != self.number:
                 self._peers[number] = self._socket(zmq.PUSH)
                 self._peers[number].connect(address)
+        return True
 
     def send(self, worker: int, lane: int, payload: Payload) -> None:
         send(self._peers[worker], wire.encode(lane, payload))
@@ -137,14 +141,18 @@ class ZeroMQ:
             self._waited.append(receive(self._inbox))
 
     def report(self, content: dict[str, Any]) -> None:
+        if "final" in content:  # tells how many records belong to the run: they come on a socket of their own
+            content = {**content, "final": {**content["final"], "records": self._recorded}}
         with self._lock:  # the status thread reports too
             self._reports.send(wire.encode_control({**content, "worker": self.number}))
 
     def record(self, lane: int, payload: Payload) -> None:
         pieces = wire.encode(lane, payload)
+        self._recorded += 1
         send(self._records, pieces)  # blocks while RECORDS_AHEAD messages are under way
 
     def close(self) -> None:
+        self._records.close(linger=-1)  # the disk may be slow; who does not want to wait ends this process
         self._context.destroy(linger=LINGER_MS)
 
 
@@ -165,6 +173,8 @@ class Hub:
         self._addresses: dict[int, str] = {}
         self._inboxes: dict[int, Any] = {}
         self._workers = workers
+        self.taken = 0
+        """Records that have come."""
 
     def wait(self, at_most_s: float, take_records: bool) -> None:
         """Wait for a report, or for a record where they can be taken."""
@@ -188,6 +198,7 @@ class Hub:
         if not _has_message(self._records):
             return None
         header, payload = receive(self._records)
+        self.taken += 1
         return header.lane, payload
 
     def broadcast(self, content: dict[str, Any]) -> None:
