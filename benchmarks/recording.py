@@ -20,7 +20,7 @@ from benchmarks import launch
 from benchmarks.engines import PATTERNS, Spiker, SpikerParams, pattern
 from benchmarks.table import Row, alternate
 from cosim.api import load
-from cosim.runtime.recorder import FLUSH_EVERY_S, WRITE_AT_BYTES, Recorder
+from cosim.runtime.recorder import CHUNK_BYTES, FLUSH_EVERY_S, Recorder
 from cosim.scenario.plan import make_plan
 from cosim.sdk import Payload, Samples, Setup, Spikes, Window
 
@@ -82,7 +82,7 @@ def _samples(doubles: int, mebibytes: int) -> _Case:
         lambda notes: launch.exchanger(0, windows, doubles, notes=notes),
         windows,
         [(pattern(0, turn, doubles).reshape(rows, width),) for turn in range(PATTERNS)],
-        "samples/a.y", ("values",), ((0, width),), ((min(65_536, WRITE_AT_BYTES // (8 * width)), width),), ("f8",), 8 * doubles,
+        "samples/a.y", ("values",), ((0, width),), ((min(65_536, CHUNK_BYTES // (8 * width)), width),), ("f8",), 8 * doubles,
     )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _spikes(mebibytes: int) -> _Case:
 
 
 def _measure(case: _Case, repeats: int) -> list[Row]:
-    gather = max(1, -(-WRITE_AT_BYTES // case.memory_bytes))
+    gather = max(1, -(-CHUNK_BYTES // case.memory_bytes))
     measures = (lambda: _recorder(case), lambda: _whole_run(case), lambda: _bare(case, gather), lambda: _bare(case, 1))
     alone, whole, floors, each = alternate(repeats, *measures)
     rows = []

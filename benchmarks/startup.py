@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from tempfile import mkdtemp
 
 from benchmarks import launch
 from benchmarks.table import Row, alternate
@@ -27,6 +28,7 @@ def run(quick: bool) -> list[Row]:
         if CLI.exists():
             command = "import sys; from cosim.cli import main; sys.exit(main())"
             cases["cosim --help"] = lambda: _wall_ms("-c", command, "--help")
+            cases["cosim check population_swap"] = lambda: _wall_ms("-c", command, "check", "population_swap")
             cases["cosim check, two engines"] = lambda: _wall_ms("-c", command, "check", str(scenario))
         cases["run of one window, inline"] = lambda: _run_ms(folder, data, "inline")
         cases["run of one window, zeromq, 2 processes"] = lambda: _run_ms(folder, data, "zeromq")
@@ -49,7 +51,7 @@ def _wall_ms(*arguments: str) -> float:
 
 def _job(folder: Path, data: object, transport: str) -> str:
     job = folder / "job.json"
-    job.write_text(json.dumps({"scenario": data, "out": str(folder / "run"), "transport": transport, "processes": 2}))
+    job.write_text(json.dumps({"scenario": data, "out": mkdtemp(dir=folder), "transport": transport, "processes": 2}))
     return str(job)
 
 

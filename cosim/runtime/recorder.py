@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.scenario.plan import Plan
-from cosim.sdk import CosimError, Payload, Port, Samples
+from cosim.sdk import CosimError, Payload, Port, Samples, Spikes
 from cosim.sdk.time import NS_PER_MS
 
 CHUNK_BYTES = 1 << 20
@@ -44,7 +44,22 @@ class _Column:
         self._start, self._filled, self._flushed = 0, 0, 0
         """The row where the chunk starts; how many of its rows are filled, and written already."""
 
+    def extend(self, parts: list[NDArray[Any]]) -> None:
+        """Add small arrays, as many at once as fit into the chunk."""
+        i = 0
+        while i < len(parts):
+            j, filled = i, self._filled
+            while j < len(parts) and filled + len(parts[j]) <= len(self._chunk):
+                filled, j = filled + len(parts[j]), j + 1
+            if j - i > 1 and filled < len(self._chunk):
+                np.concatenate(parts[i:j], out=self._chunk[self._filled : filled])
+                self._filled, i = filled, j
+            else:
+                self.append(parts[i])
+                i += 1
+
     def append(self, rows: NDArray[Any]) -> None:
+        """Add rows, and write every chunk that they fill."""
         taken = 0
         while taken < len(rows):
             count = min(len(self._chunk) - self._filled, len(rows) - taken)
@@ -79,12 +94,12 @@ class _Stream:
         _write_space(group, port)
 
     def add(self, payloads: list[Payload]) -> None:
-        for payload in payloads:
-            if isinstance(payload, Samples):
-                self._columns[0].append(payload.values)
-            elif len(payload.times_ns):
-                self._columns[0].append(payload.times_ns / NS_PER_MS)
-                self._columns[1].append(payload.channels)
+        if self._is_samples:
+            self._columns[0].extend([payload.values for payload in payloads])  # type: ignore[union-attr]
+        else:
+            spikes = Spikes.join(payloads)  # type: ignore[arg-type]
+            self._columns[0].append(spikes.times_ns / NS_PER_MS)
+            self._columns[1].append(spikes.channels)
 
     def flush(self) -> None:
         for column in self._columns:
