@@ -367,6 +367,8 @@ def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | 
             coordinator.fail({"what": "interrupted", "where": "", "why": "", "mend": "", "traceback": ""})
     logging.getLogger("cosim").removeHandler(handler)
     is_over = transport.finish()
+    if is_over:
+        transport.close()
     if coordinator is None:
         if not is_over and transport.own_failure:
             _say_failure(transport.own_failure)

@@ -153,9 +153,6 @@ class Scheduler:
         """The engine to run now, or None when all must wait."""
         return heapq.heappop(self._ready)[2].name if self._ready else None
 
-    def clock_ns(self, name: str) -> int:
-        return self._engines[name].clock_ns
-
     def peek_start_ns(self) -> int | None:
         """Where the window starts that would run next."""
         return self._ready[0][0] if self._ready else None

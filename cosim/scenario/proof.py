@@ -209,10 +209,9 @@ def _horizon(windows_ns: Mapping[str, int], flows: Sequence[Flow]) -> int:
 
 @dataclass
 class Game:
-    """How a game of tokens ended: the blocked loop, or none; the clocks; the largest occupancy of each link."""
+    """How a game of tokens ended: the blocked loop, or none; the largest occupancy of each link."""
 
     blocked: list[Wait]
-    clocks_ns: dict[str, int]
     peaks_ns: dict[str, int]
 
 
@@ -252,7 +251,7 @@ def play(windows_ns: Mapping[str, int], flows: Sequence[Flow], horizon_ns: int) 
                 heapq.heappush(ready, (clocks[other], other))
                 queued.add(other)
     stuck = min(behind, key=lambda engine: (clocks[engine], engine), default=None)
-    return Game(_loop(stuck, clocks, windows_ns, missing) if stuck is not None else [], clocks, peaks)
+    return Game(_loop(stuck, clocks, windows_ns, missing) if stuck is not None else [], peaks)
 
 
 def _loop(first: str, clocks: Mapping[str, int], windows_ns: Mapping[str, int], missing: object) -> list[Wait]:

@@ -39,6 +39,3 @@ class Inline:
 
     def record(self, lane: int, payload: Payload) -> None:
         self._coordinator.record(lane, payload)
-
-    def close(self) -> None:
-        pass
