@@ -21,7 +21,7 @@ from benchmarks.engines import PATTERNS, Spiker, SpikerParams, pattern
 from benchmarks.table import Row, alternate
 from cosim.api import load
 from cosim.runtime.recorder import CHUNK_BYTES, FLUSH_EVERY_S, Recorder
-from cosim.scenario.plan import make_plan
+from cosim.scenario.planner import make_plan
 from cosim.sdk import Payload, Samples, Setup, Spikes, Window
 
 PART = 0.7

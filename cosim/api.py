@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cosim.results import Run
-from cosim.scenario.plan import Plan, plan_all
+from cosim.scenario.plan import Plan
+from cosim.scenario.planner import plan_all
 from cosim.scenario.reader import Document, as_yaml, set_values
 from cosim.scenario.schema import Scenario, did_you_mean
 from cosim.sdk import CosimError, ScenarioError

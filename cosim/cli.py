@@ -93,7 +93,7 @@ def graph(
     """Draw the engines and links of a scenario; loops are coloured."""
     from cosim.api import load
     from cosim.pictures import draw_graph
-    from cosim.scenario.plan import plan_all
+    from cosim.scenario.planner import plan_all
 
     plan = plan_all(lambda: load(scenario, set_ or []), check_loops=False)
     print(f"picture: {draw_graph(plan, out or Path(f'{plan.name}.svg'))}")
@@ -104,7 +104,7 @@ def explain(scenario: ScenarioArg, link: str, set_: SetOption = None) -> None:
     """Tell what happens to what a link carries, hop by hop, and what its delay buys."""
     from cosim.api import load
     from cosim.describe import explain_link
-    from cosim.scenario.plan import plan_all
+    from cosim.scenario.planner import plan_all
     from cosim.scenario.schema import did_you_mean
     from cosim.sdk import CosimError
 

@@ -17,7 +17,7 @@ from typing import Any
 from cosim.runtime.failures import describe_failure
 from cosim.runtime.transports.zeromq import ZeroMQ
 from cosim.runtime.worker import Stopped, Worker
-from cosim.scenario.plan import make_plan
+from cosim.scenario.planner import make_plan
 from cosim.scenario.schema import Scenario
 
 _PR_SET_PDEATHSIG = 1

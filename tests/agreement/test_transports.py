@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cosim
-from cosim.scenario.plan import make_plan
+from cosim.scenario.planner import make_plan
 from cosim.scenario.schema import Scenario
 from cosim.sdk import ScenarioError
 from tests.graphs import draw_scenario
