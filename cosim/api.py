@@ -123,8 +123,8 @@ class CheckReport:
     def ok(self) -> bool:
         return not self.faults
 
-    def as_dict(self) -> dict[str, Any]:
-        """As ``cosim check --json`` prints it."""
+    def as_dict(self, costs_s: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """As ``cosim check --json`` prints it; ``costs_s`` of an earlier run (``Run.costs_s``) make a forecast in seconds."""
         from cosim.scenario.forecast import forecast
 
         dead = [fault for fault in self.faults if getattr(fault, "deadlock", None)]
@@ -133,7 +133,7 @@ class CheckReport:
             "ok": self.ok,
             "errors": [fault.as_dict() for fault in self.faults],
             "deadlock": loop,
-            "forecast": forecast(self.plan).as_dict() if self.plan else None,
+            "forecast": forecast(self.plan, costs_s).as_dict() if self.plan else None,
         }
 
 

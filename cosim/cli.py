@@ -66,18 +66,26 @@ def run(
 
 @app.command()
 def check(
-    scenario: ScenarioArg, set_: SetOption = None, json_: Annotated[bool, typer.Option("--json", help="for programs")] = False
+    scenario: ScenarioArg,
+    set_: SetOption = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option("--costs", metavar="RUN", help="an earlier run, whose measured costs make a forecast in seconds"),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Validate a scenario, prove that it cannot deadlock, forecast its run. Nothing is built."""
     from cosim.api import check as check_scenario
     from cosim.console import print_error
+    from cosim.results import open_run
     from cosim.sdk import ScenarioError
 
     report = check_scenario(scenario, set_ or [])
+    costs_s = open_run(costs).costs_s if costs else None
     if json_:
-        print(json.dumps(report.as_dict(), indent=2))
+        print(json.dumps(report.as_dict(costs_s), indent=2))
     elif report.plan is not None:
-        _print_plan(report.plan)
+        _print_plan(report.plan, costs_s)
     else:
         print_error(ScenarioError(report.faults))
     if not report.ok:
@@ -285,7 +293,7 @@ def _draw(result: Any, out: Path | None) -> Path:
     return draw_run(result, out or result.folder / "figure.png")
 
 
-def _print_plan(plan: Any) -> None:
+def _print_plan(plan: Any, costs_s: dict[str, float] | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -293,7 +301,7 @@ def _print_plan(plan: Any) -> None:
     from cosim.scenario.forecast import forecast
     from cosim.sdk import format_ns
 
-    console, expected = wide_console(), forecast(plan)
+    console, expected = wide_console(), forecast(plan, costs_s)
     console.print(f"[bold]{plan.name}[/bold]  {escape(plan.scenario.file.about.description)}".rstrip(), soft_wrap=True)
     table = Table("engine", "use", "window", "windows", "ports in", "ports out", box=None, header_style="bold", pad_edge=False)
     for name, engine in plan.engines.items():
@@ -322,6 +330,9 @@ def _print_plan(plan: Any) -> None:
     gain = f"a process for each engine is at best {expected.speed_up:.3g} x as fast as one process"
     waits = f"waits run along {' > '.join(expected.critical)}" if len(expected.critical) > 1 else "nothing waits"
     console.print(f"forecast: {gain}; {waits}", soft_wrap=True)
+    if costs_s:
+        spent = f"{expected.one_process:.3g} s in one process, {expected.one_each:.3g} s with a process for each engine"
+        console.print(f"forecast of the engines' own time: {spent}; {expected.bottleneck} computes longest", soft_wrap=True)
 
 
 def _listing(what: str) -> list[tuple[str, str]]:

@@ -198,6 +198,13 @@ class Run:
         path = self.folder / "trace.json"
         return dict(json.loads(path.read_text())["overview"]) if path.exists() else {}
 
+    @property
+    def costs_s(self) -> dict[str, float]:
+        """Wall time of a window of each engine, in seconds, as measured: what a forecast of another run can be made from."""
+        overview = self.overview
+        windows = overview.get("windows", {})
+        return {name: 1e-9 * overview["compute_ns"][name] / count for name, count in windows.items() if count}
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 

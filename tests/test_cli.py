@@ -320,3 +320,17 @@ def test_verify_without_claims_says_so(folder):
     answer = cosim_in(folder, "verify", ".")
     assert answer.returncode == 2
     assert "claims nothing" in answer.stderr
+
+
+def test_check_forecasts_in_seconds_from_the_costs_of_an_earlier_run(done):
+    """In one process, the run takes what its windows have been measured to cost."""
+    folder, _ = done
+    costs = cosim.open_run(folder / "run").costs_s
+    answer = cosim_in(folder, "check", "scenario.yaml", "--costs", "run", "--json")
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)["forecast"]
+    assert told["unit"] == "s"
+    assert told["one_process"] == pytest.approx(sum(costs[name] * count for name, count in told["windows"].items()))
+    assert told["one_each"] <= told["one_process"] * (1 + 1e-9)
+    assert "forecast of the engines' own time" in cosim_in(folder, "check", "scenario.yaml", "--costs", "run").stdout
+    assert cosim_in(folder, "check", "scenario.yaml", "--costs", "nowhere").returncode == 2
