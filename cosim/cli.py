@@ -390,9 +390,6 @@ def _print_ports(cls: Any) -> None:
 
 def main() -> None:
     """Entry point: errors become messages and exit codes."""
-    rank_zero = all(
-        os.environ.get(name, "0") == "0" for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
-    )
     signal.signal(signal.SIGTERM, _interrupt)  # what a batch system sends first: stop in order, as for Ctrl-C
     try:
         code = app(standalone_mode=False)
@@ -400,16 +397,19 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        sys.exit(_explain_exit(error, rank_zero))
+        sys.exit(_explain_exit(error))
 
 
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _explain_exit(error: Exception, speaks: bool) -> int:
+def _explain_exit(error: Exception) -> int:
+    from cosim.runtime.recorder import ABANDONED
+    from cosim.runtime.transports.mpi import launched_rank
     from cosim.sdk import CosimError
 
+    speaks = launched_rank() in (None, 0)  # of many ranks, one
     show = getattr(error, "show", None)
     if show is not None:  # a slip on the command line: click knows how to say it
         if speaks:
@@ -427,7 +427,7 @@ def _explain_exit(error: Exception, speaks: bool) -> int:
     if isinstance(error, RunFailed):
         if speaks:
             print(f"recorded so far: {error.folder / 'run.h5'}", file=sys.stderr)
-        if error.what.startswith("recording stopped"):  # HDF5 would try the full disk once more on the way out, and crash
+        if ABANDONED:  # HDF5 would try the full disk once more on the way out, and crash
             sys.stderr.flush()
             sys.stdout.flush()
             os._exit(FAILED)

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from cosim.runtime.failures import describe_failure
 from cosim.runtime.recorder import Recorder
 from cosim.runtime.trace import write_chrome_trace
 from cosim.scenario.plan import Plan
@@ -130,14 +131,7 @@ class Coordinator:
         if self.recorder.failure is None:
             self.recorder.tick()
         if self.recorder.failure is not None and self.failure is None:
-            error = self.recorder.failure
-            told = CosimError(
-                f"recording stopped: {error}",
-                where=str(self.recorder.path),
-                why="what was written before is readable",
-                mend="free some space, or record less",
-            )
-            self.fail({**told.as_dict(), "traceback": ""})
+            self.fail(self._recording_stopped())
         if self.started:
             self.overview.wall_s = time.perf_counter() - self._begin
         if self._listener:
@@ -196,13 +190,7 @@ class Coordinator:
             ending["failure"] = json.dumps(self.failure)
         self.recorder.close(links if outcome == "done" else {}, ending)
         if self.recorder.failure is not None and self.failure is None:
-            self.failure = {
-                "what": f"recording stopped: {self.recorder.failure}",
-                "where": str(self.recorder.path),
-                "why": "",
-                "mend": "",
-                "traceback": "",
-            }
+            self.failure = self._recording_stopped()
         try:
             traces = {worker: final["trace"] for worker, final in self.finals.items()}
             write_chrome_trace(self.folder / "trace.json", traces, self._summary())
@@ -212,6 +200,16 @@ class Coordinator:
             pass
         if self._listener:
             self._listener.ended(self.overview)
+
+    def _recording_stopped(self) -> dict[str, Any]:
+        return describe_failure(
+            CosimError(
+                f"recording stopped: {self.recorder.failure}",
+                where=str(self.recorder.path),
+                why="what was written before is readable",
+                mend="free some space, or record less",
+            )
+        )
 
     def _summary(self) -> dict[str, Any]:
         o = self.overview

@@ -126,7 +126,7 @@ def run_plan(
     Raises RunFailed with the first failure, KeyboardInterrupt when stopped from outside.
     """
     kind, workers = choose_transport(plan, transport, processes)
-    if kind != "zeromq" and kind != "zeromq-tcp" and any(e.python for e in plan.engines.values()) and kind != "mpi":
+    if kind == "inline" and any(e.python for e in plan.engines.values()):
         raise CosimError("an engine with an interpreter of its own (python:) cannot run inline", mend="--transport zeromq")
     if kind == "mpi":
         return _run_mpi(plan, out, listener)
@@ -293,12 +293,10 @@ def _watch(coordinator: Coordinator, hub: Hub, crew: _Crew) -> None:
 
 
 def _hear(coordinator: Coordinator, hub: Hub) -> None:
-    can_record = coordinator.recorder.failure is not None or not coordinator.recorder.is_behind
-    hub.wait(0.05, can_record)
-    while (can_record := coordinator.recorder.failure is not None or not coordinator.recorder.is_behind) and (
-        record := hub.record()
-    ) is not None:
-        if coordinator.recorder.failure is None:
+    recorder = coordinator.recorder
+    hub.wait(0.05, not recorder.is_behind)
+    while not recorder.is_behind and (record := hub.record()) is not None:
+        if recorder.failure is None:
             coordinator.record(*record)
     for content in hub.reports():
         coordinator.receive(content.pop("worker"), content)
@@ -364,7 +362,7 @@ def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | 
     except KeyboardInterrupt:
         interrupted = True
         if coordinator is not None:
-            coordinator.fail({"what": "interrupted", "where": "", "why": "", "mend": "", "traceback": ""})
+            coordinator.fail(describe_failure(CosimError("interrupted")))
     logging.getLogger("cosim").removeHandler(handler)
     is_over = transport.finish()
     if is_over:

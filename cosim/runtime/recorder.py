@@ -29,7 +29,7 @@ FLUSH_EVERY_S, FLUSH_EVERY_BYTES = 1.0, 8 << 20
 """What has been flushed can be read, by others at once and by anybody after a crash."""
 QUEUED_BYTES = 64 << 20
 _PAYLOAD_OVERHEAD = 500
-_ABANDONED: list[Any] = []
+ABANDONED: list[Any] = []
 """Files that a full disk keeps from being closed: HDF5 would try again whenever their handles are let go."""
 
 
@@ -182,8 +182,8 @@ class Recorder:
 
     @property
     def is_behind(self) -> bool:
-        """Whether ``put`` might have to wait."""
-        return self._queued_bytes >= QUEUED_BYTES
+        """Whether ``put`` might have to wait; never once the recorder has failed, for then it drops what comes."""
+        return self._failure is None and self._queued_bytes >= QUEUED_BYTES
 
     def put(self, lane: int, payload: Payload) -> None:
         """Hand a payload over; waits while the disk is behind."""
@@ -231,7 +231,7 @@ class Recorder:
             except (OSError, RuntimeError, ValueError) as error:  # the disk is full: it shows when HDF5 flushes
                 self._failure = error
         if self._failure is not None:
-            _ABANDONED.append((self._file, self._streams, self._digests))
+            ABANDONED.append((self._file, self._streams, self._digests))
             return
         try:  # without a lock: somebody may be reading
             with h5py.File(self.path, "r+", libver="latest", locking=False) as file:

@@ -180,8 +180,8 @@ class Hub:
         """Wait for a report, or for a record where they can be taken."""
         if take_records:
             self._poller.poll(int(at_most_s * 1000))
-        elif not self._reports.poll(int(at_most_s * 1000)):
-            time.sleep(0)
+        else:
+            self._reports.poll(int(at_most_s * 1000))
 
     def reports(self) -> list[dict[str, Any]]:
         """What the workers have reported; each says its number under ``worker``."""
