@@ -14,8 +14,8 @@ from cosim.results import Run
 from cosim.scenario.plan import Plan
 from cosim.scenario.planner import plan_all
 from cosim.scenario.reader import Document, as_yaml, set_values
-from cosim.scenario.schema import Scenario, did_you_mean
-from cosim.sdk import CosimError, ScenarioError
+from cosim.scenario.schema import Scenario
+from cosim.sdk import CosimError, ScenarioError, did_you_mean
 
 
 def installed_scenarios() -> dict[str, Path]:

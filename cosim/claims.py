@@ -74,7 +74,7 @@ def _claims_of(scenario: Path) -> Callable[[RunScenario], Iterator[Claim]]:
 
 def load_beside(scenario: Path, file: str, name: str) -> Any | None:
     """A function from a file in a scenario's folder, or None where there is no such file."""
-    from cosim.scenario.registry import load_file
+    from cosim.sdk.loading import load_file
 
     path = scenario.parent / file
     if not path.is_file():

@@ -113,8 +113,7 @@ def explain(scenario: ScenarioArg, link: str, set_: SetOption = None) -> None:
     from cosim.api import load
     from cosim.describe import explain_link
     from cosim.scenario.planner import plan_all
-    from cosim.scenario.schema import did_you_mean
-    from cosim.sdk import CosimError
+    from cosim.sdk import CosimError, did_you_mean
 
     plan = plan_all(lambda: load(scenario, set_ or []))
     if link not in plan.links:
@@ -275,12 +274,34 @@ def doctor() -> None:
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def env(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="an extra of cosim, such as nest")] = None,
+    with_: Annotated[list[str] | None, typer.Option("--with", metavar="PACKAGE", help="what pip installs besides")] = None,
+    python: Annotated[str | None, typer.Option("--python", metavar="PYTHON", help="made with this interpreter")] = None,
+) -> None:
+    """Make an environment of its own for a simulator; a scenario uses it by python: NAME."""
+    from cosim.environments import make_environment
+    from cosim.scenario.interpreters import environments, environments_folder
+
+    if name is None:
+        for known, path in environments().items():
+            print(f"python: {known:<12} {path}")
+        if not environments():
+            print(f"there are none in {environments_folder()}; cosim env nest makes one with NEST")
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"making environment {name}") as status:
+        path = make_environment(name, with_ or [], lambda line: status.update(f"environment {name}: {line[:100]}"), python)
+    print(f"{path}\n\nin a scenario: engines: {{…: {{use: …, python: {name}}}}}")
+
+
 # -- what the commands print -------------------------------------------------------------------------------------------
 
 
 def _check_transport(transport: str | None) -> None:
-    from cosim.scenario.schema import did_you_mean
-    from cosim.sdk import CosimError
+    from cosim.sdk import CosimError, did_you_mean
 
     known = ["auto", "inline", "zeromq", "zeromq-tcp", "mpi"]
     if transport is not None and transport not in known:
@@ -339,8 +360,7 @@ def _listing(what: str) -> list[tuple[str, str]]:
     from cosim.api import installed_scenarios
     from cosim.describe import first_line
     from cosim.scenario import registry
-    from cosim.scenario.schema import did_you_mean
-    from cosim.sdk import CosimError
+    from cosim.sdk import CosimError, did_you_mean
 
     if what == "scenarios":
         from cosim.scenario.reader import read_file

@@ -22,9 +22,7 @@ from cosim.scenario import registry
 from cosim.scenario.plan import LinkPlan, Plan
 from cosim.scenario.proof import worst_need_ns
 from cosim.sdk import CosimError, Duration, InputFile, Port, Unit, format_ns
-
-SIMULATORS = ("nest", "neuron", "arbor", "brian2", "tvb", "nengo", "steps", "mujoco", "gymnasium", "pyneuroml", "fmpy")
-
+from cosim.simulators import everywhere
 
 _SAID = {get_args(Duration)[1]: "time", get_args(InputFile)[1]: "file"}
 
@@ -44,7 +42,7 @@ def find_plugin(name: str, folder: Path) -> tuple[str, Any]:
                 if kind == "translator" or ":" not in name:
                     raise
     known = [*registry.installed("engine"), *registry.installed("translator")]
-    from cosim.scenario.schema import did_you_mean
+    from cosim.sdk import did_you_mean
 
     raise CosimError(f"there is no engine or translator {name!r}", mend=did_you_mean(name, known))
 
@@ -149,9 +147,23 @@ def machine_report() -> list[tuple[str, str, bool]]:
     rows += [(package, _version(package), _version(package) != "missing") for package in packages]
     rows.append(("cores", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} usable", True))
     rows += [("numba cache", *_numba_cache()), *_mpi_rows()]
-    found = [name for name in SIMULATORS if importlib.util.find_spec(name) is not None]
-    rows.append(("simulators", ", ".join(found) or "none found (they are optional)", True))
+    rows += _simulator_rows()
     rows.append(("tvb-data", "found" if importlib.util.find_spec("tvb_data") else "not found (extra: data)", True))
+    return rows
+
+
+def _simulator_rows() -> list[tuple[str, str, bool]]:
+    """Every simulator that an installed engine wraps: version, what it can do, where it is."""
+    rows = []
+    for found in everywhere():
+        engine = found.engine if found.where == "here" else f"{found.engine} ({found.where})"
+        can = ", ".join(f"{what}: {how}" for what, how in found.can.items())
+        if found.fault:
+            rows.append((engine, f"{found.fault}  ({found.place})", False))
+        elif found.version:
+            rows.append((engine, f"{found.name} {found.version}; {can}  ({found.place})", True))
+        else:
+            rows.append((engine, f"{found.name} is not installed (extra: {found.extra}, or cosim env {found.extra})", True))
     return rows
 
 

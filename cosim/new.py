@@ -14,8 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from cosim.scenario.schema import did_you_mean
-from cosim.sdk import CosimError
+from cosim.sdk import CosimError, did_you_mean
 
 KINDS = ("engine", "translator", "scenario")
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")

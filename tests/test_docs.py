@@ -13,6 +13,7 @@ What a fenced block is for stands behind its language:
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -29,9 +30,10 @@ from cosim.describe import find_mpirun
 from cosim.scenario.reader import read_text
 from cosim.scenario.schema import About, Clock, EngineEntry, LinkEntry, Record, Run, ScenarioFile
 from cosim.sdk import format_ns
+from cosim.simulators import simulators
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 NEEDS = {"first-steps": ("matplotlib", "neo", "xarray")}
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -116,8 +118,12 @@ def run_block(block, folder):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page, tmp_path):
-    for module in NEEDS.get(page.stem, ()):
-        pytest.importorskip(module, reason=f"{module} is not installed")
+    needed = NEEDS.get(page.stem, ())
+    if page.parent.name == "simulators":  # named as its engine, which knows its simulator
+        needed = (*needed, simulators()[page.stem].module)
+    for module in needed:
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
     for block in blocks_of(page):
         try:
             run_block(block, tmp_path)

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def choose_transport(plan: Plan, asked: str | None = None, processes: int | str 
     transport = asked or run.transport
     processes = processes or run.processes
     if transport == "auto":
-        own = any(engine.python for engine in plan.engines.values())
+        own = any(engine.python for engine in plan.engines.values()) or _workers_needed(plan)[None] > 1
         if mpi_transport.launched_rank() is not None:
             transport = "mpi"
         elif own or (len(plan.engines) > 1 and len(os.sched_getaffinity(0)) > 1 and processes != 1):
@@ -56,12 +57,29 @@ def choose_transport(plan: Plan, asked: str | None = None, processes: int | str 
         workers = (
             min(len(plan.engines), len(os.sched_getaffinity(0))) if processes == "auto" else min(int(processes), len(plan.engines))
         )
-        return transport, max(workers, _interpreters_needed(plan))
+        return transport, max(workers, sum(_workers_needed(plan).values()))
     return transport, 1
 
 
-def _interpreters_needed(plan: Plan) -> int:
-    return len({engine.python for engine in plan.engines.values()})
+def _workers_needed(plan: Plan) -> Counter[Path | None]:
+    """For each interpreter the fewest workers that run it: one, or as many as it has models of a simulator that stands alone."""
+    models = Counter((engine.python, engine.alone or engine.name) for engine in plan.engines.values())
+    needed: Counter[Path | None] = Counter()
+    for (python, _), count in models.items():
+        needed[python] = max(needed[python], count)
+    return needed
+
+
+def _check_alone(plan: Plan, homes: Mapping[str, int], mend: str) -> None:
+    """A CosimError where one process would hold two models of a simulator that can hold one."""
+    held: dict[tuple[int, str], str] = {}
+    for name, engine in plan.engines.items():
+        if engine.alone and (other := held.setdefault((homes[name], engine.alone), name)) != name:
+            raise CosimError(
+                f"{other} and {name} are both models of {engine.alone}, and would share a process",
+                why=f"{engine.alone} holds one model a process",
+                mend=mend,
+            )
 
 
 def agree_on_plan(make: Callable[[], Plan], transport: str | None) -> Plan:
@@ -131,6 +149,7 @@ def run_plan(
     if kind == "mpi":
         return _run_mpi(plan, out, listener)
     if kind == "inline":
+        _check_alone(plan, dict.fromkeys(plan.engines, 0), "--transport zeromq")
         return _run_inline(plan, run_folder(plan, out), listener)
     return _run_zeromq(plan, out, workers, "tcp" if kind == "zeromq-tcp" else "ipc", listener)
 
@@ -211,17 +230,17 @@ class _Crew:
 
 def _run_zeromq(plan: Plan, out: Path | None, workers: int, scheme: str, listener: Listener | None) -> Path:
     interpreters = _interpreters(plan, workers)
-    paths = [_interpreter(plan, asked) for asked in interpreters]
     folder = run_folder(plan, out)
     homes = pack(plan, workers, interpreters=interpreters)
+    _check_alone(plan, homes, "more --processes")
     coordinator = Coordinator(plan, folder, workers, homes, "zeromq" if scheme == "ipc" else "zeromq-tcp", listener)
     sockets = Path(tempfile.mkdtemp(prefix="cosim-"))  # short: the path of a socket has at most 107 characters
     hub, crew, interrupted = Hub(workers, scheme, sockets), _Crew(), False
     coordinator.broadcast = hub.broadcast
     try:
         job = _write_job(plan, sockets, scheme, hub, homes)
-        for number, path in enumerate(paths):
-            crew.start(path, job, number, sockets / f"w{number}.log")
+        for number, interpreter in enumerate(interpreters):
+            crew.start(str(interpreter or sys.executable), job, number, sockets / f"w{number}.log")
         _watch(coordinator, hub, crew)
     except KeyboardInterrupt:
         interrupted = True
@@ -238,21 +257,14 @@ def _run_zeromq(plan: Plan, out: Path | None, workers: int, scheme: str, listene
     return _conclude(coordinator, interrupted)
 
 
-def _interpreters(plan: Plan, workers: int) -> list[str | None]:
-    """For each worker the interpreter that it runs: one worker for each that engines ask for, the rest run this one."""
-    asked = sorted({engine.python for engine in plan.engines.values() if engine.python})
-    only_asked = all(engine.python for engine in plan.engines.values())
-    own: list[str | None] = [None] * max(0 if only_asked else 1, workers - len(asked))
-    return (own + list(asked))[:workers] if not only_asked else [asked[i % len(asked)] for i in range(workers)]
-
-
-def _interpreter(plan: Plan, asked: str | None) -> str:
-    if asked is None:
-        return sys.executable
-    path = (plan.scenario.folder / Path(asked).expanduser()).absolute()  # not resolved: a venv's python is a link
-    if not path.exists():
-        raise CosimError(f"there is no interpreter {asked!r}", why=f"looked for {path}")
-    return str(path)
+def _interpreters(plan: Plan, workers: int) -> list[Path | None]:
+    """For each worker the interpreter that it runs: as many as needed of those that engines ask for, the rest run this one."""
+    needed = _workers_needed(plan)
+    asked = [python for python in sorted(filter(None, needed)) for _ in range(needed[python])]
+    if None not in needed:
+        return [asked[i % len(asked)] for i in range(workers)]
+    own: list[Path | None] = [None] * max(needed[None], workers - len(asked))
+    return own + list(asked)
 
 
 def _write_job(plan: Plan, sockets: Path, scheme: str, hub: Hub, homes: dict[str, int]) -> Path:
@@ -337,9 +349,9 @@ def _run_mpi(plan: Plan, out: Path | None, listener: Listener | None) -> Path | 
     extra = mpi_transport.followers_of(plan, world.size)
     leaders = world.size - sum(extra.values())
     executables = world.allgather(sys.executable)
-    wanted = {e.python: _interpreter(plan, e.python) for e in plan.engines.values()}
-    interpreters = [next((p for p, path in wanted.items() if p and path == exe), None) for exe in executables[:leaders]]
-    homes = pack(plan, leaders, interpreters=interpreters)
+    wanted = {str(e.python): e.python for e in plan.engines.values() if e.python}
+    homes = pack(plan, leaders, interpreters=[wanted.get(executable) for executable in executables[:leaders]])
+    _check_alone(plan, homes, "more ranks: mpirun -n, one for each of them")
     teams, following = _teams(world, homes, extra, leaders)
     coordinator, fault = None, None
     if world.rank == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from cosim.scenario.plan import EnginePlan, Plan
 
@@ -10,7 +11,7 @@ _SLACK = 1.05
 """How much the busiest worker may have more to do for the sake of keeping neighbours together."""
 
 
-def pack(plan: Plan, workers: int, interpreters: Sequence[str | None] | None = None) -> dict[str, int]:
+def pack(plan: Plan, workers: int, interpreters: Sequence[Path | None] | None = None) -> dict[str, int]:
     """The worker of every engine; every worker gets one while there are enough.
 
     Parameters
@@ -22,16 +23,17 @@ def pack(plan: Plan, workers: int, interpreters: Sequence[str | None] | None = N
     if (interpreters is not None and any(interpreters)) or workers >= len(plan.engines):
         return even
     together = _neighbours_together(plan, workers)
-    return together if _busiest(plan, together) <= _SLACK * _busiest(plan, even) else even
+    return together if _busiest(plan, together) <= _SLACK * _busiest(plan, even) and _all_alone(plan, together) else even
 
 
-def _dearest_first(plan: Plan, workers: int, interpreters: Sequence[str | None] | None) -> dict[str, int]:
+def _dearest_first(plan: Plan, workers: int, interpreters: Sequence[Path | None] | None) -> dict[str, int]:
     """The dearest engine first, each to the worker with the least to do."""
     load, count = [0.0] * workers, [0] * workers
     homes: dict[str, int] = {}
     for engine in sorted(plan.engines.values(), key=lambda e: (-e.cost, e.name)):
         fitting = [w for w in range(workers) if interpreters is None or interpreters[w] == engine.python] or list(range(workers))
-        home = min(fitting, key=lambda w: (load[w], count[w], w))
+        taken = {homes[e.name] for e in plan.engines.values() if engine.alone and e.alone == engine.alone and e.name in homes}
+        home = min([w for w in fitting if w not in taken] or fitting, key=lambda w: (load[w], count[w], w))
         homes[engine.name] = home
         load[home] += engine.cost
         count[home] += 1
@@ -45,6 +47,12 @@ def _neighbours_together(plan: Plan, workers: int) -> dict[str, int]:
         homes[engine.name] = min(workers - 1, int((done + engine.cost / 2) * workers / total))
         done += engine.cost
     return homes
+
+
+def _all_alone(plan: Plan, homes: dict[str, int]) -> bool:
+    """Whether no worker has two models of a simulator that holds one a process."""
+    lone = [(homes[e.name], e.alone) for e in plan.engines.values() if e.alone]
+    return len(set(lone)) == len(lone)
 
 
 def _along_links(plan: Plan) -> list[EnginePlan]:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -35,8 +36,15 @@ class EnginePlan:
     """The connected input ports as they will arrive."""
     delays_ns: Mapping[str, NDArray[np.int64]]
     ranks: int = 1
-    python: str | None = None
+    python: Path | None = None
+    """The interpreter of its own."""
     cost: float = 1.0
+
+    @property
+    def alone(self) -> str | None:
+        """The simulator, where a process can hold one model of it only."""
+        simulator = getattr(self.cls, "simulator", None)
+        return simulator.name if simulator is not None and simulator.alone else None
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from cosim.scenario import registry
 from cosim.scenario.channels import match_channels
+from cosim.scenario.interpreters import interpreter
 from cosim.scenario.plan import EnginePlan, LinkPlan, Plan, Stage, derived_seed
 from cosim.scenario.proof import prove
 from cosim.scenario.reader import KeyPath
-from cosim.scenario.schema import EngineEntry, LinkEntry, Scenario, did_you_mean, validated
-from cosim.sdk import HELD, NOT_FED, CosimError, Params, Port, ScenarioError, format_ns, nearest_multiples
+from cosim.scenario.schema import EngineEntry, LinkEntry, Scenario, validated
+from cosim.sdk import HELD, NOT_FED, CosimError, Params, Port, ScenarioError, did_you_mean, format_ns, nearest_multiples
 from cosim.sdk.units import factor, parse
 
 _ENDPOINT = re.compile(r"^\s*([A-Za-z_][\w-]*)\.([A-Za-z_]\w*)\s*(?:\[(.*)\])?\s*$")
@@ -102,7 +103,14 @@ class _Planner:
         outputs = {port.name: port.but(dt_ns=port.dt_ns or entry.window) for port in ports if port.direction == "out"}
         inputs = {port.name: port for port in ports if port.direction == "in"}
         seed = derived_seed(self.scenario.file.clock.seed, "engine", name)
-        return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, entry.python, entry.cost)
+        python = None
+        if entry.python is not None:
+            try:
+                python = interpreter(entry.python, self.scenario.folder)
+            except CosimError as error:
+                self._fault((*path, "python"), error)
+                return None
+        return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, python, entry.cost)
 
     def _params(self, model: type[Params], values: Mapping[str, Any], path: KeyPath) -> Any | None:
         document = replace(self.document, folder=self.scenario.folder)

@@ -6,7 +6,6 @@ All faults of a file are collected, each with file:line, key path, and a suggest
 from __future__ import annotations
 
 import copy
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from cosim.scenario.reader import Document, KeyPath, as_yaml, read_file, set_values
-from cosim.sdk import CosimError, Duration, ScenarioError
+from cosim.sdk import CosimError, Duration, ScenarioError, did_you_mean
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME)]
@@ -190,12 +189,6 @@ def validated(model: type[Any], value: Any, path: KeyPath, document: Document, f
     except ValidationError as error:
         faults += [_fault(detail, model, path, document) for detail in error.errors(include_url=False)]
         return None
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """``did you mean 'window'?`` where a known name is near, else the known names."""
-    near = difflib.get_close_matches(name, known, 1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}" if known else ""
 
 
 def _fault(detail: ErrorDetails, model: type[BaseModel], path: KeyPath, document: Document) -> CosimError:

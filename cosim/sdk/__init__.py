@@ -1,9 +1,19 @@
 """All that the author of an engine or a translator imports."""
 
 from cosim.sdk.engine import HELD, NOT_FED, Engine, Params, Restorable, Setup
-from cosim.sdk.errors import CosimError, ScenarioError
+from cosim.sdk.errors import CosimError, ScenarioError, did_you_mean
+from cosim.sdk.model import (
+    InputBinding,
+    ModelEngine,
+    ModelParams,
+    OutputBinding,
+    StepInput,
+    StepOutput,
+    spikes_from_steps,
+)
 from cosim.sdk.payload import Payload, Samples, Spikes
 from cosim.sdk.port import Port, Space
+from cosim.sdk.simulator import Simulator
 from cosim.sdk.time import Window, format_ns, nearest_multiples
 from cosim.sdk.translator import Translator
 from cosim.sdk.units import Duration, InputFile, Unit
@@ -14,7 +24,11 @@ __all__ = [
     "CosimError",
     "Duration",
     "Engine",
+    "InputBinding",
     "InputFile",
+    "ModelEngine",
+    "ModelParams",
+    "OutputBinding",
     "Params",
     "Payload",
     "Port",
@@ -22,11 +36,16 @@ __all__ = [
     "Samples",
     "ScenarioError",
     "Setup",
+    "Simulator",
     "Space",
     "Spikes",
+    "StepInput",
+    "StepOutput",
     "Translator",
     "Unit",
     "Window",
+    "did_you_mean",
     "format_ns",
     "nearest_multiples",
+    "spikes_from_steps",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -63,3 +64,10 @@ class ScenarioError(CosimError):
 
     def __str__(self) -> str:
         return "\n".join(str(fault) for fault in self.faults)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'spikes'?`` where a known name is near, else the known names."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}" if known else ""

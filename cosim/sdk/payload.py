@@ -49,6 +49,10 @@ class Spikes:
     def __len__(self) -> int:
         return len(self.times_ns)
 
+    def steps(self, dt_ns: int) -> NDArray[np.int64]:
+        """(n,) int64: the step of ``dt_ns`` of each event; step k covers (start + k dt, start + (k + 1) dt]."""
+        return (self.times_ns - self.window.start_ns - 1) // dt_ns
+
     def cut(self, window: Window) -> Spikes:
         """The events in ``window``, which may reach beyond this payload."""
         first, last = np.searchsorted(self.times_ns, window, side="right")

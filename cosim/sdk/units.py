@@ -106,7 +106,7 @@ class Unit:
         if isinstance(value, dict):
             return {key: self._convert(item, info) for key, item in value.items()}
         if isinstance(value, str):
-            return _told(lambda: parse(value, self.unit))
+            return told(lambda: parse(value, self.unit))
         if self.unit != "1" and isinstance(value, (int, float)) and from_file(info):
             raise _fault(CosimError(f"{value} has no unit", mend=f"write '{value} {self.unit}' if that is what you mean"))
         return value
@@ -121,7 +121,7 @@ class _Duration:
 
     def _convert(self, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
-            return _told(lambda: parse_ns(value))
+            return told(lambda: parse_ns(value))
         if isinstance(value, (int, float)) and from_file(info):
             raise _fault(CosimError(f"{value} has no unit", mend=f"write '{value} ms' or '{value} s'"))
         return value
@@ -158,7 +158,8 @@ def from_file(info: ValidationInfo) -> bool:
     return bool(info.context and info.context.get("from_file"))
 
 
-def _told(convert: Callable[[], Any]) -> Any:
+def told(convert: Callable[[], Any]) -> Any:
+    """What ``convert`` gives; its CosimError in the form that pydantic collects."""
     try:
         return convert()
     except CosimError as error:

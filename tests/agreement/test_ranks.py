@@ -13,6 +13,7 @@ import pytest
 
 import cosim
 from cosim.describe import find_mpirun
+from cosim.scenario.interpreters import environments
 from tests.puppets import COLLECTIVE, PUPPET
 
 
@@ -84,6 +85,23 @@ def test_an_engine_runs_under_an_interpreter_of_its_own(other_python, run_hashes
     assert run.hashes == run_hashes(scenario())
     with pytest.raises(cosim.CosimError, match="cannot run inline"):
         cosim.run(content, out=tmp_path / "inline", transport="inline")
+
+
+def test_an_environment_is_named_by_one_word(other_python, run_hashes, tmp_path, monkeypatch):
+    monkeypatch.setenv("COSIM_ENVIRONMENTS", str(tmp_path / "environments"))
+    (tmp_path / "environments").mkdir()
+    with pytest.raises(cosim.ScenarioError, match="no environment 'mine'") as caught:
+        cosim.run(scenario(python="mine"), out=tmp_path / "none")
+    assert "cosim env mine" in str(caught.value)
+    (tmp_path / "environments" / "mine").symlink_to(Path(other_python).parent.parent)
+    run = cosim.run(scenario(python="mine"), out=tmp_path / "own")
+    assert run.hashes == run_hashes(scenario())
+    assert environments() == {"mine": tmp_path / "environments/mine/bin/python"}
+
+
+def test_a_path_that_is_no_interpreter_is_a_fault_of_the_scenario(tmp_path):
+    (fault,) = cosim.check(scenario(python="./nowhere/bin/python")).faults
+    assert "no interpreter './nowhere/bin/python'" in fault.what
 
 
 @pytest.mark.mpi

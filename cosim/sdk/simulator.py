@@ -1,0 +1,62 @@
+"""The simulator that an engine wraps: where it comes from, what it can do, what to say when it is missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+
+from cosim.sdk.errors import CosimError
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A simulator that is installed beside cosim, or is not; ``cosim doctor`` shows it.
+
+    Attributes
+    ----------
+    name
+        As its users call it: ``NEST``.
+    module, package
+        What is imported, and what pip installs: ``nest`` and ``nest-simulator``.
+    extra
+        Of neuro-cosim, which brings it in a version that is known to work.
+    alone
+        One model a process: two engines of it live in two worker processes.
+    can
+        What it can do, in words, by ``threads``, ``MPI`` and ``save``.
+    probe
+        Called with the imported module; what this installation can do, over ``can``.
+    """
+
+    name: str
+    module: str
+    package: str
+    extra: str
+    alone: bool = False
+    can: Mapping[str, str] = field(default_factory=dict)
+    probe: Callable[[ModuleType], Mapping[str, str]] | None = None
+
+    @property
+    def version(self) -> str | None:
+        """Of the installed package; None where it is missing."""
+        try:
+            return version(self.package) if importlib.util.find_spec(self.module) is not None else None
+        except (PackageNotFoundError, ImportError, ValueError):
+            return None
+
+    def load(self) -> ModuleType:
+        """The imported module; a CosimError that says how to get it where it is missing, or why it does not import."""
+        try:
+            return importlib.import_module(self.module)
+        except ImportError as error:
+            there = self.version
+            raise CosimError(
+                f"{self.name} {there} does not import" if there else f"{self.name} is not installed",
+                why=f"{type(error).__name__}: {error}",
+                mend=f"pip install 'neuro-cosim[{self.extra}]'; or give it an environment of its own: "
+                f"cosim env {self.extra}, and in the scenario python: {self.extra}",
+            ) from error
