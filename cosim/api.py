@@ -16,17 +16,19 @@ from cosim.scenario.planner import plan_all
 from cosim.scenario.reader import Document, as_yaml, set_values
 from cosim.scenario.schema import Scenario
 from cosim.sdk import CosimError, ScenarioError, did_you_mean
+from cosim.simulators import require
 
 
 def installed_scenarios() -> dict[str, Path]:
-    """The scenarios that come with cosim, by name."""
+    """The scenarios that come with cosim, by name; a variant beside a scenario.yaml is called ``scenario/variant``."""
     spec = importlib.util.find_spec("scenarios")
     roots = list(spec.submodule_search_locations or []) if spec else []
-    return {f.parent.name: f for root in roots for f in sorted(Path(root).glob("*/scenario.yaml"))}
+    files = [file for root in roots for file in sorted(Path(root).glob("*/*.yaml")) if (file.parent / "scenario.yaml").is_file()]
+    return {file.parent.name if file.stem == "scenario" else f"{file.parent.name}/{file.stem}": file for file in files}
 
 
 def find_scenario(name: str | Path) -> Path:
-    """The file of a scenario: a file, a folder with scenario.yaml, or the name of an installed scenario."""
+    """The file of a scenario: a file, a folder with scenario.yaml, or the name of an installed scenario or variant."""
     path = Path(name)
     if path.is_file():
         return path
@@ -35,7 +37,7 @@ def find_scenario(name: str | Path) -> Path:
     known = installed_scenarios()
     if (plain := str(name).replace("-", "_")) in known:
         return known[plain]
-    if path.suffix in (".yaml", ".yml") or "/" in str(name):
+    if path.suffix in (".yaml", ".yml") or str(path.parent) not in (".", *known):
         raise CosimError(f"there is no scenario {str(name)!r}", why="no such file, and no folder with a scenario.yaml")
     raise CosimError(f"there is no scenario {str(name)!r}", mend=did_you_mean(plain, list(known)))
 
@@ -107,7 +109,7 @@ def run(
     """
     from cosim.runtime.launcher import agree_on_plan, run_plan
 
-    plan = agree_on_plan(lambda: plan_all(lambda: load(scenario, settings, **overrides)), transport)
+    plan = agree_on_plan(lambda: require(plan_all(lambda: load(scenario, settings, **overrides))), transport)
     folder = run_plan(plan, out=Path(out) if out else None, transport=transport, processes=processes, listener=listener)
     return Run(folder) if folder else None
 

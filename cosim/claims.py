@@ -64,10 +64,11 @@ def verify(scenario: Path, out: Path, listener: Any = None, transport: str | Non
 
 
 def _claims_of(scenario: Path) -> Callable[[RunScenario], Iterator[Claim]]:
-    found = load_beside(scenario, "claims.py", "claims")
+    file = "claims.py" if scenario.stem == "scenario" else f"{scenario.stem}_claims.py"  # of a variant beside scenario.yaml
+    found = load_beside(scenario, file, "claims")
     if found is None:
         raise CosimError(
-            f"{scenario.parent.name} claims nothing", where=str(scenario.parent), mend="write claims.py with a function claims(run)"
+            f"{scenario.parent.name} claims nothing", where=str(scenario.parent), mend=f"write {file} with a function claims(run)"
         )
     return found  # type: ignore[no-any-return]
 

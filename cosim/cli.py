@@ -166,18 +166,29 @@ def verify(
     scenario: ScenarioArg,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the runs; runs/verify-<name> unless given")] = None,
     transport: Annotated[str | None, typer.Option(metavar="T")] = None,
+    if_installed: Annotated[
+        bool, typer.Option("--if-installed", help="pass over a scenario that needs a simulator which is not installed")
+    ] = False,
 ) -> None:
     """Run a scenario and hold what it claims: claim, expected, measured, tolerance, source."""
-    from cosim.api import find_scenario
+    from cosim.api import find_scenario, load
     from cosim.claims import verify as verify_scenario
     from cosim.console import ConsoleListener, print_claims
+    from cosim.scenario.planner import plan_all
+    from cosim.simulators import missing
 
     _check_transport(transport)
     path = find_scenario(scenario)
+    if if_installed and (lacking := missing(plan_all(lambda: load(path)))):
+        print(f"passed over: it needs {', '.join(sorted({simulator.name for simulator in lacking.values()}))}")
+        return
     claims = list(
         verify_scenario(
             path,
-            out or Path("runs") / f"verify-{path.parent.name}" / time.strftime("%Y-%m-%d_%H-%M-%S"),
+            out
+            or Path("runs")
+            / f"verify-{path.parent.name}{'' if path.stem == 'scenario' else '-' + path.stem}"
+            / time.strftime("%Y-%m-%d_%H-%M-%S"),
             ConsoleListener(),
             transport,
         )
@@ -321,8 +332,13 @@ def _print_plan(plan: Any, costs_s: dict[str, float] | None) -> None:
     from cosim.console import wide_console
     from cosim.scenario.forecast import forecast
     from cosim.sdk import format_ns
+    from cosim.simulators import missing
 
     console, expected = wide_console(), forecast(plan, costs_s)
+    for name, simulator in missing(plan).items():
+        console.print(
+            f"[yellow]{name} needs {simulator.name}, which is not installed here[/yellow]: {escape(simulator.how_to_get())}"
+        )
     console.print(f"[bold]{plan.name}[/bold]  {escape(plan.scenario.file.about.description)}".rstrip(), soft_wrap=True)
     table = Table("engine", "use", "window", "windows", "ports in", "ports out", box=None, header_style="bold", pad_edge=False)
     for name, engine in plan.engines.items():

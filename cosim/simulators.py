@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cosim.scenario import registry
-from cosim.scenario.interpreters import environments
-from cosim.sdk import CosimError, Simulator
+from cosim.scenario.interpreters import environments, lacking
+from cosim.scenario.plan import Plan
+from cosim.sdk import CosimError, ScenarioError, Simulator
 
 ASK_S = 120
 
@@ -56,6 +57,33 @@ def simulators() -> dict[str, Simulator]:
         if isinstance(simulator, Simulator):
             found[name] = simulator
     return found
+
+
+def missing(plan: Plan) -> dict[str, Simulator]:
+    """For each engine of a plan that this interpreter is to run, and cannot: the simulator that is not installed."""
+    wrapped = {name: getattr(engine.cls, "simulator", None) for name, engine in plan.engines.items() if engine.python is None}
+    return {
+        name: simulator for name, simulator in wrapped.items() if isinstance(simulator, Simulator) and simulator.version is None
+    }
+
+
+def require(plan: Plan) -> Plan:
+    """The same plan; a ScenarioError that names every engine whose simulator or interpreter is not here."""
+    faults = [
+        CosimError(
+            f"engine {name} needs {simulator.name}, which is not installed",
+            where=plan.scenario.document.where(("engines", name, "use")),
+            mend=simulator.how_to_get(),
+        )
+        for name, simulator in missing(plan).items()
+    ]
+    for name, engine in plan.engines.items():
+        asked = plan.scenario.file.engines[name].python
+        if asked and engine.python and (fault := lacking(asked, engine.python)):
+            faults.append(fault.located(plan.scenario.document.where(("engines", name, "python"))))
+    if faults:
+        raise ScenarioError(faults)
+    return plan
 
 
 def everywhere() -> list[Found]:

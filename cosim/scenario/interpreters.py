@@ -22,19 +22,21 @@ def environments() -> dict[str, Path]:
 
 
 def interpreter(asked: str, folder: Path) -> Path:
-    """The interpreter that ``python:`` names; a path starts at ``folder``, a bare word is an environment."""
+    """Where the interpreter is that ``python:`` names; a path starts at ``folder``, a bare word is an environment."""
     if "/" not in asked:
-        known = environments()
-        if asked not in known:
-            raise CosimError(
-                f"there is no environment {asked!r}",
-                why=f"looked in {environments_folder()}",
-                mend=f"make it: cosim env {asked}" + (f"; or {did_you_mean(asked, known)}" if known else ""),
-            )
-        return known[asked]
-    path = (folder / Path(asked).expanduser()).absolute()  # not resolved: a venv's python is a link
-    if not path.exists():
-        raise CosimError(
-            f"there is no interpreter {asked!r}", why=f"looked for {path}", mend="a path starts at the scenario's folder"
+        return environments_folder() / asked / "bin/python"
+    return (folder / Path(asked).expanduser()).absolute()  # not resolved: a venv's python is a link
+
+
+def lacking(asked: str, path: Path) -> CosimError | None:
+    """What to say where that interpreter is not there."""
+    if path.exists():
+        return None
+    if "/" in asked:
+        return CosimError(
+            f"there is no interpreter {asked!r}", why=f"looked for {path}", mend="paths start at the scenario's folder"
         )
-    return path
+    near = did_you_mean(asked, environments())
+    return CosimError(
+        f"there is no environment {asked!r}", why=f"looked for {path}", mend=f"make it: cosim env {asked}{'; ' * bool(near)}{near}"
+    )

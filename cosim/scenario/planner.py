@@ -103,13 +103,7 @@ class _Planner:
         outputs = {port.name: port.but(dt_ns=port.dt_ns or entry.window) for port in ports if port.direction == "out"}
         inputs = {port.name: port for port in ports if port.direction == "in"}
         seed = derived_seed(self.scenario.file.clock.seed, "engine", name)
-        python = None
-        if entry.python is not None:
-            try:
-                python = interpreter(entry.python, self.scenario.folder)
-            except CosimError as error:
-                self._fault((*path, "python"), error)
-                return None
+        python = interpreter(entry.python, self.scenario.folder) if entry.python else None
         return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, python, entry.cost)
 
     def _params(self, model: type[Params], values: Mapping[str, Any], path: KeyPath) -> Any | None:

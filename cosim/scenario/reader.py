@@ -243,8 +243,10 @@ def _scalar(text: str) -> Any:
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any], path: KeyPath, marks: dict[KeyPath, Mark]) -> None:
+    base_use = base.get("use")
     for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
+        is_another = key == "params" and "use" in over and over["use"] != base_use  # parameters of another engine
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and not is_another:
             _merge(base[key], value, (*path, key), marks)
             continue
         for old in [p for p in marks if p[: len(path) + 1] == (*path, key)]:

@@ -57,6 +57,12 @@ class Simulator:
             raise CosimError(
                 f"{self.name} {there} does not import" if there else f"{self.name} is not installed",
                 why=f"{type(error).__name__}: {error}",
-                mend=f"pip install 'neuro-cosim[{self.extra}]'; or give it an environment of its own: "
-                f"cosim env {self.extra}, and in the scenario python: {self.extra}",
+                mend=self.how_to_get(),
             ) from error
+
+    def how_to_get(self) -> str:
+        """For people: what to type."""
+        return (
+            f"pip install 'neuro-cosim[{self.extra}]'; or give it an environment of its own: "
+            f"cosim env {self.extra}, and in the scenario python: {self.extra}"
+        )

@@ -140,3 +140,13 @@ def test_a_file_that_is_no_mapping_is_told():
     with pytest.raises(CosimError, match="a scenario is a mapping"):
         read_text("- 1\n- 2\n", "x")
     assert read_text("", "x").data == {}
+
+
+def test_an_overlay_with_another_engine_replaces_its_parameters(tmp_path):
+    """Parameters belong to the engine that ``use`` names; those of the same engine are merged."""
+    (tmp_path / "base.yaml").write_text("engines: {a: {use: one, window: 1 ms, params: {x: 1, y: 2}}}")
+    over = tmp_path / "over.yaml"
+    over.write_text("include: [base.yaml]\nengines: {a: {use: two, params: {z: 3}}}")
+    assert read_file(over).data["engines"]["a"] == {"use": "two", "window": "1 ms", "params": {"z": 3}}
+    over.write_text("include: [base.yaml]\nengines: {a: {use: one, params: {x: 3}}}")
+    assert read_file(over).data["engines"]["a"]["params"] == {"x": 3, "y": 2}

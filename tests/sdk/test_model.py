@@ -168,6 +168,18 @@ def test_a_missing_simulator_says_how_to_get_it():
     assert "cosim env nosuch" in caught.value.mend
 
 
+def test_an_engine_whose_simulator_is_missing_is_told_before_anything_starts(written, tmp_path, monkeypatch):
+    content = two(ADDERS, written())
+    missing = Simulator("NoSuch", "no_such_simulator", "no-such", "nosuch")
+    monkeypatch.setattr(cosim.check(content).plan.engines["a"].cls, "simulator", missing)
+    assert cosim.check(content).ok  # a scenario can be checked where its simulators are not
+    with pytest.raises(cosim.ScenarioError) as caught:
+        cosim.run(content, out=tmp_path / "run", transport="inline")
+    assert "engine a needs NoSuch" in str(caught.value)
+    assert "engine b needs NoSuch" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
 def two(use, model):
     engine = {"use": use, "window": "2 ms", "params": {"model": model}}
     return {"cosim": 1, "about": {"name": "m"}, "clock": {"stop": "20 ms"}, "engines": {"a": engine, "b": engine},
