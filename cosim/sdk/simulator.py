@@ -52,7 +52,7 @@ class Simulator:
         """The imported module; a CosimError that says how to get it where it is missing, or why it does not import."""
         try:
             return importlib.import_module(self.module)
-        except ImportError as error:
+        except Exception as error:  # what it imports in turn may raise anything
             there = self.version
             raise CosimError(
                 f"{self.name} {there} does not import" if there else f"{self.name} is not installed",
