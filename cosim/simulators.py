@@ -10,6 +10,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,11 @@ def everywhere() -> list[Found]:
 
 def _ask(python: Path) -> list[dict[str, Any]]:
     try:
-        answer = subprocess.run(
-            [str(python), "-m", "cosim.simulators"],
-            capture_output=True,
-            text=True,
-            timeout=ASK_S,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+        with tempfile.TemporaryDirectory() as folder:  # STEPS 5.1 writes .logs/ where it is imported
+            answer = subprocess.run(
+                [str(python.absolute()), "-m", "cosim.simulators"],
+                capture_output=True, text=True, timeout=ASK_S, check=True, stdin=subprocess.DEVNULL, cwd=folder,
+            )  # fmt: skip
         found: list[dict[str, Any]] = json.loads(answer.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         told = (getattr(error, "stderr", None) or str(error)).strip().splitlines() or [repr(error)]

@@ -9,11 +9,12 @@ from cosim.sdk.model import (
     OutputBinding,
     StepInput,
     StepOutput,
+    check_steps,
     spikes_from_steps,
 )
 from cosim.sdk.payload import Payload, Samples, Spikes
 from cosim.sdk.port import Port, Space
-from cosim.sdk.simulator import Simulator
+from cosim.sdk.simulator import Simulator, numpy_seeded
 from cosim.sdk.time import Window, format_ns, nearest_multiples
 from cosim.sdk.translator import Translator
 from cosim.sdk.units import Duration, InputFile, Unit
@@ -44,8 +45,10 @@ __all__ = [
     "Translator",
     "Unit",
     "Window",
+    "check_steps",
     "did_you_mean",
     "format_ns",
     "nearest_multiples",
+    "numpy_seeded",
     "spikes_from_steps",
 ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
+
+import numpy as np
 
 from cosim.sdk.errors import CosimError
 
@@ -66,3 +69,14 @@ class Simulator:
             f"pip install 'neuro-cosim[{self.extra}]'; or give it an environment of its own: "
             f"cosim env {self.extra}, and in the scenario python: {self.extra}"
         )
+
+
+@contextmanager
+def numpy_seeded(seed: int) -> Iterator[None]:
+    """NumPy's global generator, which some simulators draw from, starts from ``seed``, and is then put back."""
+    kept = np.random.get_state()  # noqa: NPY002
+    try:
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        yield
+    finally:
+        np.random.set_state(kept)  # noqa: NPY002

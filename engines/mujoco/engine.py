@@ -23,9 +23,10 @@ from cosim.sdk import (
     Simulator,
     Space,
     Window,
+    check_steps,
     format_ns,
 )
-from cosim.sdk.model import ModelFunction, check_steps
+from cosim.sdk.model import ModelFunction
 from engines.mujoco.camera import Camera, Eye
 from engines.mujoco.names import Names, check_kinds, choose, read_names, rows_of
 from engines.mujoco.rows import Force, Rows

@@ -23,8 +23,9 @@ from cosim.sdk import (
     Spikes,
     StepInput,
     Window,
+    numpy_seeded,
 )
-from engines.nengo.repeatable import generators_in, in_fixed_order, not_known, seeded
+from engines.nengo.repeatable import generators_in, in_fixed_order, not_known
 
 
 class NengoParams(ModelParams):
@@ -55,7 +56,7 @@ class Nengo(ModelEngine):
     def __init__(self, params: NengoParams, setup: Setup) -> None:
         nengo = self.simulator.load()
         self._helper, self._dt_ns, seed = NengoHelper(nengo), params.dt, setup.seed % 2**31
-        with seeded(seed), nengo.Network(seed=seed) as network:
+        with numpy_seeded(seed), nengo.Network(seed=seed) as network:
             self.build_model(params, setup, self._helper, params.dt)
             # no decoder cache: processes that start together would share its files
             model = nengo.builder.Model(dt=params.dt / 1e9, decoder_cache=nengo.cache.NoDecoderCache())

@@ -42,17 +42,6 @@ def not_known(why: str) -> CosimError:
     return CosimError(what, why=why, mend="optimize: false")
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """NumPy's global generator starts from ``seed``, for what a user's ``build`` draws, and is then put back."""
-    kept = np.random.get_state()  # noqa: NPY002
-    try:
-        np.random.seed(seed)  # noqa: NPY002
-        yield
-    finally:
-        np.random.set_state(kept)  # noqa: NPY002
-
-
 def generators_in(functions: list[Any]) -> list[np.random.RandomState]:
     """The generators that Nengo's step functions hold, in order: Nengo gives each random process one of its own."""
     found: dict[int, Any] = {}
