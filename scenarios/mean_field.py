@@ -30,15 +30,16 @@ def rate_slope(drive: Floats | float, delta: float) -> Floats:
     return np.asarray(1 / (2 * np.pi**2 * rate + delta**2 / (2 * np.pi**2 * rate**3)))
 
 
-def network_rate(drive: float, delta: float, size: int, peak: float) -> float:
+def network_rate(drive: float, delta: float, size: int, peak: float, pauses: bool = True) -> float:
     """tau r of ``size`` neurons at the quantiles of the Lorentzian, each counted by itself.
 
-    A neuron of excitability E > 0 needs 2/sqrt(E) arctan(peak/sqrt(E)) from -peak to peak, and stands still for 2/peak.
+    A neuron of excitability E > 0 needs 2/sqrt(E) arctan(peak/sqrt(E)) from -peak to peak, and then ``pauses`` for 2/peak, the
+    time from there to infinity and back from minus infinity, or does not.
     """
     quantiles = np.tan(np.pi / 2 * (2 * np.arange(1, size + 1) - size - 1) / (size + 1))
     root = np.sqrt(np.maximum(drive + delta * quantiles, 0.0))
     root = root[root > 0]
-    return float((1 / (2 / root * np.arctan(peak / root) + 2 / peak)).sum() / size)
+    return float((1 / (2 / root * np.arctan(peak / root) + 2 / peak * pauses)).sum() / size)
 
 
 def quantile_bias(delta: float, size: int) -> float:
@@ -62,6 +63,8 @@ class Brain:
         Where the search for the fixed point starts: it chooses between low and high states.
     swapped
         The region that may be a network of neurons.
+    peak, pauses
+        Of its neurons: see ``network_rate``.
     """
 
     weights: Floats
@@ -73,6 +76,7 @@ class Brain:
     swapped: int
     guess_hz: float
     peak: float = 100.0
+    pauses: bool = True
 
     def drive(self, rates_hz: Floats, current: Floats | float = 0.0) -> Floats:
         """(regions,) I, dimensionless."""
@@ -87,7 +91,7 @@ class Brain:
             drive = self.drive(rates_hz, current)
             scaled = population_rate(drive, self.delta)
             if size is not None:
-                scaled[self.swapped] = network_rate(float(drive[self.swapped]), self.delta, size, self.peak)
+                scaled[self.swapped] = network_rate(float(drive[self.swapped]), self.delta, size, self.peak, self.pauses)
             return np.asarray(scaled / self.tau_s - rates_hz)
 
         found = root(residual, np.full(len(self.weights), self.guess_hz), tol=1e-13)

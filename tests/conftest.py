@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import cosim
+from cosim.api import find_scenario
 from cosim.describe import find_mpirun
+from cosim.simulators import missing
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +38,20 @@ def run_hashes(tmp_path):
         return run.hashes
 
     return go
+
+
+def skip_without_data(name):
+    """Skip where the connectome that a scenario, or what it includes, reads is not installed."""
+    if any("tvb:" in file.read_text() for file in find_scenario(name).parent.glob("*.yaml")) and find_spec("tvb_data") is None:
+        pytest.skip("tvb-data is not installed")
+
+
+def skip_unless_it_runs(name):
+    """Skip where the data or a simulator of a scenario are not installed; the reason names it."""
+    skip_without_data(name)
+    lacking = {simulator.name for simulator in missing(cosim.check(name).plan).values()}
+    if lacking:
+        pytest.skip(f"{', '.join(sorted(lacking))} not installed")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ def figure(run: Run) -> Any:
     """A matplotlib Figure, drawn from the streams that scenario.yaml records."""
     from matplotlib.figure import Figure
 
-    rates, network, spikes = run.samples("brain.rate"), run.samples("column.rate"), run.spikes("column.spikes")
+    rates, spikes = in_hz(run.samples("brain.rate")), run.spikes("column.spikes")
+    pauses = "column.rate" in run.streams()  # point_neurons, which tells its rate; neurons of NEST and Brian2 jump at once
+    network = run.samples("column.rate") if pauses else rate_of(spikes, rates)
     last_ms, size = rates.times_ms[-1], len(spikes.labels)
     spans = [span for span in ((0.0, LIT_MS[0]), LIT_MS) if last_ms >= span[1]]
     drawn = Figure((11, 7.6), layout="constrained")
@@ -39,7 +42,7 @@ def figure(run: Run) -> Any:
         _light(ax, last_ms)
     _raster(drawn.add_subplot(rows[2, 0]), spikes, last_ms)
     _fixed_points(drawn.add_subplot(rows[2, 1]), rates, network, spans)
-    _cost_of_neurons(drawn.add_subplot(rows[2, 2]), rates, network, size, spans)
+    _cost_of_neurons(drawn.add_subplot(rows[2, 2]), rates, network, (size, pauses), spans)
     for ax in drawn.axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)
@@ -121,13 +124,16 @@ def _fixed_points(ax: Any, rates: SampledSignal, network: SampledSignal, spans: 
     ax.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def _cost_of_neurons(ax: Any, rates: SampledSignal, network: SampledSignal, size: int, spans: list[tuple[float, float]]) -> None:
-    """How far each region falls short of the intact brain, against what so many neurons must cost it."""
+def _cost_of_neurons(
+    ax: Any, rates: SampledSignal, network: SampledSignal, neurons: tuple[int, bool], spans: list[tuple[float, float]]
+) -> None:
+    """How far each region falls short of the intact brain, against what so many neurons, pausing or not, must cost it."""
     if not spans:
         _too_short(ax)
         return
     intact, measured, swapped, brain = _against_theory(rates, network, spans[0])
-    expected, found = intact - brain.rates_hz(size), intact - measured
+    size, pauses = neurons
+    expected, found = intact - replace(brain, pauses=pauses).rates_hz(size), intact - measured
     others = (np.arange(len(intact)) != swapped) & (expected > 1e-6)
     low, high = expected[others].min() / 2, expected[swapped] * 2
     ax.plot([low, high], [low, high], color=PALE, lw=1, zorder=1)
@@ -148,6 +154,19 @@ def _against_theory(rates: SampledSignal, network: SampledSignal, span: tuple[fl
     mean = dict(zip(rates.labels, rates.values[rows].mean(axis=0), strict=True))
     mean[labels[brain.swapped]] = network.values[rows, 0].mean()
     return brain.rates_hz(current=current), np.array([mean[label] for label in labels]), brain.swapped, brain
+
+
+def in_hz(signal: SampledSignal) -> SampledSignal:
+    """The same rates in Hz: The Virtual Brain has them in kHz."""
+    return replace(signal, values=signal.values * {"Hz": 1.0, "kHz": 1e3}[signal.unit], unit="Hz")
+
+
+def rate_of(spikes: SpikeTrain, like: SampledSignal) -> SampledSignal:
+    """Spikes of the network as its rate on the grid of ``like``, for engines that tell spikes only."""
+    dt_ms = like.times_ms[1] - like.times_ms[0]
+    edges_ms = np.append(like.times_ms - dt_ms, like.times_ms[-1]) + 1e-6  # a spike on an edge is of the step that ends there
+    counts = np.histogram(spikes.times_ms, edges_ms)[0]
+    return replace(like, values=counts[:, None] / (len(spikes.labels) * dt_ms * 1e-3), labels=("rV2",))
 
 
 def in_bins(signal: SampledSignal) -> tuple[Floats, Floats]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -14,15 +12,15 @@ from cosim.pictures import draw_run
 from cosim.scenario.registry import find
 from cosim.sdk.contract import EngineContract
 from scenarios import mean_field
+from tests.conftest import skip_unless_it_runs, skip_without_data
 
 NAMES = sorted(installed_scenarios())
 
 
 @pytest.fixture(params=NAMES)
 def name(request):
-    """One scenario after the other; skipped where its data are not installed."""
-    if "tvb:" in find_scenario(request.param).read_text() and importlib.util.find_spec("tvb_data") is None:
-        pytest.skip("tvb-data is not installed")
+    """One scenario or variant after the other; skipped where its data are not installed."""
+    skip_without_data(request.param)
     return request.param
 
 
@@ -38,15 +36,18 @@ def test_it_is_sound_and_cannot_deadlock(name):
 
 
 def test_it_tells_what_it_claims(name):
-    folder = find_scenario(name).parent
+    variant = name.partition("/")[2]
+    text = (find_scenario(name).parent / "README.md").read_text()
     for section in ("## What it claims", "## Run it", "## The figure", "## What to change"):
-        assert section in (folder / "README.md").read_text(), section
-    assert callable(load_beside(folder / "scenario.yaml", "claims.py", "claims"))
+        assert section in text, section
+    assert f"cosim run {name}" in text
+    assert callable(load_beside(find_scenario(name), f"{variant}_claims.py" if variant else "claims.py", "claims"))
 
 
 @pytest.mark.parametrize("stop", ["60 ms", None], ids=["60 ms", "whole"])
 def test_its_figure_is_drawn(name, stop, tmp_path):
     pytest.importorskip("matplotlib")
+    skip_unless_it_runs(name)
     run = cosim.run(name, settings={"clock.stop": stop} if stop else {}, out=tmp_path, transport="inline")
     for picture in (draw_run(run, tmp_path / "figure.png"), draw_run(run, tmp_path / "figure.svg")):
         assert picture.stat().st_size > 10_000

@@ -1,0 +1,84 @@
+"""NMODL mechanisms: compiled once, kept, loaded once a process."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cosim.sdk import CosimError, Setup
+
+_loaded: set[str] = set()
+
+
+@contextlib.contextmanager
+def told(what: str, mend: str = "") -> Iterator[None]:
+    """What NEURON prints about an error becomes the error's reason; its exception says little."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    except RuntimeError as error:
+        raise CosimError(what, why=said.getvalue().strip() or str(error), mend=mend) from error
+
+
+def load_mechanisms(h: Any, folder: Path, setup: Setup) -> None:
+    """Compile the NMODL files of a folder, unless that has been done, and load them, unless this process has."""
+    key = key_of(h, folder)
+    if key in _loaded:
+        return
+    library = compiled(folder, key, setup)
+    with told(f"the mechanisms of {folder} cannot be loaded", "rename the one that exists, or take a process of its own"):
+        h.nrn_load_dll(str(library))
+    _loaded.add(key)
+
+
+def key_of(h: Any, folder: Path) -> str:
+    """What names a folder's compiled mechanisms: a hash of the files, NEURON's version and the machine."""
+    files = sorted(file for file in folder.glob("*") if file.suffix in (".mod", ".inc", ".h", ".hpp"))
+    if not any(file.suffix == ".mod" for file in files):
+        raise CosimError(f"{folder} has no .mod files", mend="mechanisms: the folder in which they lie")
+    contents = repr([(file.name, file.read_bytes()) for file in files])
+    return hashlib.sha256(f"{h.nrnversion()} {platform.platform()} {contents}".encode()).hexdigest()[:24]
+
+
+def compiled(folder: Path, key: str, setup: Setup) -> Path:
+    """The library of a folder's mechanisms, from the cache."""
+
+    def compile_into(made: Path) -> None:
+        setup.log.info("compiling mechanisms of %s", folder)
+        tool = shutil.which("nrnivmodl", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+        if tool is None:
+            raise CosimError("nrnivmodl, which compiles NEURON's mechanisms, is not on the PATH")
+        environment = {**os.environ, "PATH": f"{Path(tool).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+        run = subprocess.run([tool, str(folder)], cwd=made, env=environment, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise CosimError(f"the mechanisms of {folder} do not compile", why=f"{run.stdout}{run.stderr}".strip())
+
+    kept = made_once("nmodl", key, compile_into)
+    return next(found for found in kept.rglob("libnrnmech.*") if found.suffix in (".so", ".dylib"))
+
+
+def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The cache's folder of that key; ``make`` fills it where it is missing.
+
+    It is filled beside the cache and moved there when whole, so that two processes may do it at once.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosim" / kind
+    if not (cache / key).is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as made:
+            make(Path(made))
+            with contextlib.suppress(OSError):  # another process was first
+                Path(made).rename(cache / key)
+                Path(made).mkdir()  # for TemporaryDirectory to remove
+    return cache / key
