@@ -16,7 +16,10 @@ arbor = pytest.importorskip("arbor", reason="Arbor is not installed (extra: arbo
 
 from arbor import units  # noqa: E402
 
-from engines.arbor import Arbor, ArborHelper, compiled_catalogue, find_detectors, key, label_hash  # noqa: E402
+from engines.arbor import Arbor, ArborHelper  # noqa: E402
+from engines.arbor.current import load_current  # noqa: E402
+from engines.arbor.detectors import find_detectors, key, label_hash  # noqa: E402
+from engines.arbor.tissue import Tissue  # noqa: E402
 from tests.simulators.arbor_model import Ring, make_recipe  # noqa: E402
 
 MS = 1_000_000
@@ -39,7 +42,8 @@ class TestArbor(EngineContract):
         """Arbor's own state does not say which detectors are above threshold, and is added to what stands there already."""
         first, second = self.build(0.5), self.build(0.5)
         inputs = {name: self.make_inputs(port, self.total()) for name, port in self.input_ports().items()}
-        inputs["current"] = Samples(self.total(), np.zeros((120, len(self.input_ports()["current"].space))))
+        if "current" in inputs:
+            inputs["current"] = Samples(self.total(), np.zeros((120, len(self.input_ports()["current"].space))))
         spikes = 0
         for window in self.windows(0.5):
             state = first.save()
@@ -84,8 +88,7 @@ def alone(which, inputs, until_ms, clamps=False):
         steps = list(zip(starts.tolist(), currents[:, gid].tolist(), strict=True))
         envelopes.append((gid, [corner for t, a in steps for corner in ((t, a), (t + 1, a))] if clamps else []))
         events += [] if clamps else [(gid, a, [t + dt / 2e6], "current") for t, a in steps]
-    catalogue = arbor.load_catalogue(str(compiled_catalogue(Path(arbor.__file__).parent, arbor.__version__)))
-    recipe = make_recipe(args, catalogue, events, [each for each in envelopes if each[1]])
+    recipe = make_recipe(args, load_current(arbor), events, [each for each in envelopes if each[1]])
     simulation = arbor.simulation(recipe, arbor.context(threads=1), seed=3)
     simulation.record(arbor.spike_recording.local)
     every = arbor.regular_schedule((1 + 1e-12) * units.ms)
@@ -129,15 +132,12 @@ def test_other_steps_equal_arbor_alone_to_rounding(clamps):
     assert np.abs(voltage.values - expected).max() < 1e-9
 
 
-def run_helper(recipe, until_ms, dt=BINARY):
+def spikes_of(recipe, until_ms, dt=BINARY):
     """Times (ns) and keys of all spikes of a recipe that the engine runs, sorted."""
-    helper = ArborHelper(arbor, params(dt=dt), 3)
-    helper.recipe(recipe)
-    length = helper.start(until_ms * MS)
-    for stop in range(length, until_ms * MS + 1, length):
-        helper.run(stop)
-    helper.collect(until_ms * MS)
-    return sorted(zip(*(part.tolist() for part in helper.spikes), strict=True))
+    tissue = Tissue(arbor, recipe, params(dt=dt), 3)
+    tissue.start(until_ms * MS)
+    tissue.advance(Window(0, until_ms * MS))
+    return sorted(zip(*(part.tolist() for part in tissue.spikes), strict=True))
 
 
 class Detectors(arbor.recipe):
@@ -194,7 +194,7 @@ def test_all_kinds_of_connections_and_generators_are_arbors():
     told = simulation.spikes()
     expected = [(round(t * 1e6), key(gid, index)) for (gid, index), t in zip(told["source"].tolist(), told["time"], strict=True)]
     assert {cell & 0xFF for _, cell in expected} == {0, 1, 2}
-    assert run_helper(recipe, 60) == sorted(expected)
+    assert spikes_of(recipe, 60) == sorted(expected)
 
 
 def test_detectors_are_numbered_as_they_are_placed():
@@ -277,9 +277,8 @@ def test_mean_rows_are_means_over_the_ends_of_their_steps():
     mean, value = helper.samples_out([(0, "soma"), (1, "soma")]), helper.samples_out([(0, "soma"), (1, "soma")])
     mean.bound(Port("m", "out", "samples", space, of="mean", dt_ns=MS), 25_000)
     value.bound(Port("v", "out", "samples", space, dt_ns=25_000), 25_000)
-    helper.start(MS)
-    helper.clear()
-    helper.run(MS)
+    helper.tissue.start(MS)
+    helper.tissue.advance(Window(0, MS))
     fine = value.take(Window(0, MS)).values
     assert fine.shape == (40, 2)
     assert np.array_equal(mean.take(Window(0, MS)).values, fine.reshape(1, 40, 2).mean(axis=1))
@@ -287,8 +286,8 @@ def test_mean_rows_are_means_over_the_ends_of_their_steps():
 
 def test_a_probe_over_a_whole_cell_is_a_channel_for_each_value():
     helper = ArborHelper(arbor, params(current=False), 1)
-    helper.recipe(Detectors())
-    assert helper.samples_out([(0, "cell")]).channels == len(helper.simulation.probe_metadata((0, "cell"))[0])
+    simulation = helper.recipe(Detectors())
+    assert helper.samples_out([(0, "cell")]).channels == len(simulation.probe_metadata((0, "cell"))[0])
 
 
 # -- in one process ----------------------------------------------------------------------------------------------------------
@@ -328,8 +327,8 @@ def helper_of(recipe=None):
     ("ask", "says"),
     [
         (lambda sim: sim.spikes_in([(7, "synapse", 1)]), "no cell 7"),
-        (lambda sim: (sim.spikes_in([(0, "synaps", 1)]), sim.start(MS)), "cannot bring events to a target"),
-        (lambda sim: (sim.spikes_in([(0, "pair", 1)]), sim.start(MS)), "cannot bring events to a target"),
+        (lambda sim: (sim.spikes_in([(0, "synaps", 1)]), sim.tissue.start(MS)), "cannot bring events to a target"),
+        (lambda sim: (sim.spikes_in([(0, "pair", 1)]), sim.tissue.start(MS)), "cannot bring events to a target"),
         (lambda sim: sim.spikes_out([(0, "hihg")]), "no detector 'hihg'"),
         (lambda sim: sim.spikes_out([(0, "twice")]), "stands for 2 detectors"),
         (lambda sim: sim.spikes_out([-1]), "no cell -1"),
@@ -369,7 +368,7 @@ def test_two_detectors_in_one_compartment_are_refused():
     recipe = make_recipe(Ring(cells=1))
     recipe.cell_description = same_place
     with pytest.raises(CosimError, match="no time for a spike of cell 0"):
-        run_helper(recipe, 20)
+        spikes_of(recipe, 20)
 
 
 def same_place(gid):
