@@ -13,6 +13,8 @@ from tests.conftest import skip_unless_it_runs
 
 SHORT = {
     "delayed_loop": {"clock.stop": "400 ms"},
+    "nengo_robot": {"clock.stop": "60 ms", "engines.brain.params.args.neurons": 100},
+    "neuron_dendrite": {"clock.stop": "60 ms", "engines.network.params.args.start": "0 ms"},
     "nest_in_tvb": {"clock.stop": "60 ms", "engines.column.params.args.size": 250},
     "population_swap": {"clock.stop": "60 ms", "engines.column.params.populations.rV2.size": 500},
     "population_swap/brian2": {"clock.stop": "60 ms", "engines.column.params.args.size": 200},
