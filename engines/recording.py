@@ -155,6 +155,7 @@ def _read_h5(path: Path, stream: str, labels: Sequence[str] | int | None, dt_ns:
 
     with h5py.File(path, "r") as file:
         streams = {name: group for kind in ("spikes", "samples") for name, group in file.get(kind, {}).items()}
+        streams |= {name: link for name, link in file.get("links", {}).items() if "values" in link or "timestamps" in link}
         if not stream and len(streams) == 1:
             stream = next(iter(streams))
         if stream not in streams:

@@ -16,6 +16,7 @@ import ast
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -34,6 +35,7 @@ from cosim.simulators import simulators
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PROGRAMS = {"arbor": ("c++",), "eden": ("gcc",), "fmu": ("gcc",), "neuroml": ("java",)}
 NEEDS = {"first-steps": ("matplotlib", "neo", "xarray")}
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -118,12 +120,16 @@ def run_block(block, folder):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_page_does_what_it_says(page, tmp_path):
-    needed = NEEDS.get(page.stem, ())
-    if page.parent.name == "simulators":  # named as its engine, which knows its simulator
-        needed = (*needed, simulators()[page.stem].module)
-    for module in needed:
+    for module in NEEDS.get(page.stem, ()):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
+    if page.parent.name == "simulators":  # named as its engine, which knows its simulator
+        simulator = simulators()[page.stem]
+        if simulator.version is None:
+            pytest.skip(f"{simulator.name} is not installed")
+        for program in PROGRAMS.get(page.stem, ()):
+            if shutil.which(program) is None:
+                pytest.skip(f"there is no {program}")
     for block in blocks_of(page):
         try:
             run_block(block, tmp_path)

@@ -192,6 +192,18 @@ def test_a_stream_of_a_run_is_played_again(tmp_path):
     assert rows(build(file=path, stream="brain.rate"), 0, 3) == VALUES
 
 
+def test_what_a_link_delivered_is_played_on_the_time_of_its_source(tmp_path):
+    """A recorded link begins before time 0, with what it says of the time before."""
+    path = run_file(tmp_path)
+    with h5py.File(path, "r+") as file:
+        link = file.create_group("links/up")
+        link["values"] = np.array([[9.0], [9.0], [1.0], [2.0]])
+        link.attrs.update({"t0_ns": -2 * NS_PER_MS, "dt_ns": NS_PER_MS, "unit": "Hz", "quantity": "", "of": "mean"})
+        file.create_group("links/down").attrs["sha256"] = "not recorded"
+    assert rows(build(file=path, stream="up"), 0, 2) == [[1.0], [2.0]]
+    assert "down" not in fault(file=path, stream="nothing").why
+
+
 def test_a_run_of_one_stream_needs_no_name(tmp_path):
     path = tmp_path / "one.h5"
     with h5py.File(path, "w") as file:

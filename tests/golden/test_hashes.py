@@ -12,6 +12,7 @@ from cosim.api import installed_scenarios
 from tests.conftest import skip_unless_it_runs
 
 SHORT = {
+    "arbor_in_brain": {"clock.stop": "60 ms", "engines.column.params.args.size": 20},
     "delayed_loop": {"clock.stop": "400 ms"},
     "nengo_robot": {"clock.stop": "60 ms", "engines.brain.params.args.neurons": 100},
     "neuron_dendrite": {"clock.stop": "60 ms", "engines.network.params.args.start": "0 ms"},
