@@ -28,7 +28,7 @@ test: $(VENV)/.installed
 
 $(VENV)/.simulators: $(VENV)/.installed
 	@echo "installing every simulator that comes as a wheel; this happens once, takes two minutes and 2.6 GB"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS),simulators]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS),simulators,worm]"
 	@touch $@
 
 test-simulators: $(VENV)/.simulators

@@ -175,12 +175,12 @@ def verify(
     from cosim.claims import verify as verify_scenario
     from cosim.console import ConsoleListener, print_claims
     from cosim.scenario.planner import plan_all
-    from cosim.simulators import missing
+    from cosim.simulators import lacking_here
 
     _check_transport(transport)
     path = find_scenario(scenario)
-    if if_installed and (lacking := missing(plan_all(lambda: load(path)))):
-        print(f"passed over: it needs {', '.join(sorted({simulator.name for simulator in lacking.values()}))}")
+    if if_installed and (lacking := lacking_here(lambda: plan_all(lambda: load(path)))):
+        print(f"passed over: {', '.join(lacking)}")
         return
     claims = list(
         verify_scenario(

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,20 @@ def missing(plan: Plan) -> dict[str, Simulator]:
     return {
         name: simulator for name, simulator in wrapped.items() if isinstance(simulator, Simulator) and simulator.version is None
     }
+
+
+def lacking_here(plan: Callable[[], Plan]) -> list[str]:
+    """What is not installed of what a scenario needs: simulators, and packages of data that are read to make its plan."""
+    try:
+        names = sorted({simulator.name for simulator in missing(plan()).values()})
+    except ScenarioError as error:
+        told = [fault.what for fault in error.faults]
+        if not all(
+            "not installed" in what for what in told
+        ):  # told by whoever wanted the package, through the checks of its parameters
+            raise
+        return told
+    return [f"{name} is not installed" for name in names]
 
 
 def require(plan: Plan) -> Plan:

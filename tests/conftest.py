@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -41,7 +42,9 @@ def run_hashes(tmp_path):
 
 
 def skip_without_data(name):
-    """Skip where the connectome that a scenario, or what it includes, reads is not installed."""
+    """Skip where the connectome or the network that a scenario, or what it includes, reads is not installed."""
+    if name == "neuroml_worm" and (find_spec("c302") is None or shutil.which("java") is None):
+        pytest.skip("c302 or java is not installed")
     if any("tvb:" in file.read_text() for file in find_scenario(name).parent.glob("*.yaml")) and find_spec("tvb_data") is None:
         pytest.skip("tvb-data is not installed")
 

@@ -144,7 +144,7 @@ def test_a_run_that_fails_ends_with_1_and_says_what_is_left(folder):
 def test_help_names_every_command(tmp_path):
     answer = cosim_in(tmp_path, "--help")
     assert answer.returncode == 0
-    for command in ("run", "check", "graph", "explain", "info", "diff", "verify", "plot", "list", "describe", "doctor"):
+    for command in ("run", "check", "graph", "explain", "info", "diff", "verify", "plot", "list", "describe", "doctor", "env"):
         assert f" {command} " in answer.stdout
     assert cosim_in(tmp_path).stdout.strip() == answer.stdout.strip()  # without a word, too
 
@@ -312,7 +312,7 @@ def test_doctor_looks_at_the_machine(tmp_path):
     answer = cosim_in(tmp_path, "doctor")
     assert answer.returncode in (0, 1)
     found = {line.split(maxsplit=2)[1] for line in answer.stdout.splitlines()}
-    assert {"python", "numpy", "numba", "pyzmq", "cores", "mpi", "simulators"} <= found
+    assert {"python", "numpy", "numba", "pyzmq", "cores", "mpi", "nest", "neuron", "mujoco"} <= found
     assert ("!!" in answer.stdout) == (answer.returncode == 1)
 
 

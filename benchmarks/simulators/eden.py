@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.simulators.common import CELLS, MS, Course, spike_of, spikes_told, timed
 from engines.eden import Eden
-from engines.eden_toolchain.process import find_program, provide_gcc
+from engines.eden.process import find_program, provide_gcc
 
 ENGINE, NAME = Eden, "EDEN, 10 cells"
 PROGRAMS = ("gcc",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -115,6 +115,8 @@ class SpikesOut(OutputBinding):
 
     NEURON looks for crossings at the start of the next step and stamps them with the t of the last and 1e-10 ms more. The step that
     ends a window has no next one yet, so its crossings are looked for here; NEURON's own, at the next window's start, are left out.
+    Events of artificial cells keep their own time. So do those of mechanisms in a section, but for what they WATCH: they find that
+    at the start of the next step, too, with the t of the last, and nobody else can know; it leaves with the end of the next step.
     """
 
     kind = "spikes"
@@ -124,7 +126,8 @@ class SpikesOut(OutputBinding):
         self._times, self._cells = h.Vector(), h.Vector()
         for i, connection in enumerate(connections):
             connection.record(self._times, self._cells, i)
-        self._crosses = np.array([ref is not None for ref in refs])  # the others are events of artificial cells
+        self._crosses = np.array([ref is not None for ref in refs])
+        self._place = [bisect_right if hasattr(connection.pre(), "get_segment") else bisect_left for connection in connections]
         self._watched = np.flatnonzero(self._crosses).astype(np.int32)
         self._voltages = Pointers(h, [ref for ref in refs if ref is not None])
         self._above = self._before = np.zeros(len(self._watched), bool)
@@ -147,8 +150,8 @@ class SpikesOut(OutputBinding):
         self._times.resize(0)
         self._cells.resize(0)
         steps = np.rint((times - self._clock.start) / self._clock.dt).astype(np.int64)
-        for i in np.flatnonzero(~self._crosses[cells]):  # an artificial cell's events keep their own time
-            steps[i] = min(max(bisect_left(self._clock.ends, times[i]), 1), window.steps(self.dt_ns))
+        for i in np.flatnonzero(~self._crosses[cells]):
+            steps[i] = min(max(self._place[cells[i]](self._clock.ends, times[i]), 1), window.steps(self.dt_ns))
         new = steps > 0
         steps = np.concatenate((steps[new], np.full(len(last), window.steps(self.dt_ns))))
         cells = np.concatenate((cells[new], last))

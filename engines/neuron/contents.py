@@ -42,8 +42,16 @@ def random_streams(h: Any) -> Iterator[Any]:
     for mechanism, _, owner in instances(h):
         if mechanism not in known:
             names = [name for name in dir(owner) if not name.startswith("__")]
-            known[mechanism] = [name for name in names if kind_of(getattr(owner, name, None)) == "NMODLRandom"]
+            known[mechanism] = [name for name in names if is_random(owner, name)]
         yield from (getattr(owner, name) for name in known[mechanism])
+
+
+def is_random(owner: Any, name: str) -> bool:
+    """Whether it is a RANDOM variable; a POINTER that points nowhere raises when it is looked at."""
+    try:
+        return kind_of(getattr(owner, name, None)) == "NMODLRandom"
+    except ValueError:
+        return False
 
 
 def inventory(h: Any) -> dict[str, int]:

@@ -17,37 +17,53 @@ from typing import Any
 
 from cosim.sdk import CosimError, Setup
 
-_loaded: set[str] = set()
+_loaded: dict[str, bytes] = {}
+"""The files whose mechanisms this process has, and what they hold."""
 
 
 @contextlib.contextmanager
 def told(what: str, mend: str = "") -> Iterator[None]:
-    """What NEURON prints about an error becomes the error's reason; its exception says little."""
+    """What NEURON prints about an error becomes the error's reason: its exception says little, and faults in hoc raise none."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             yield
     except RuntimeError as error:
         raise CosimError(what, why=said.getvalue().strip() or str(error), mend=mend) from error
+    if "NEURON:" in said.getvalue():
+        raise CosimError(what, why=said.getvalue().strip(), mend=mend)
 
 
 def load_mechanisms(h: Any, folder: Path, setup: Setup) -> None:
-    """Compile the NMODL files of a folder, unless that has been done, and load them, unless this process has."""
-    key = key_of(h, folder)
-    if key in _loaded:
+    """Compile the NMODL files of a folder, unless that has been done, and load them; what this process has loaded stays."""
+    files = {file.name: file.read_bytes() for file in files_of(folder)}
+    new = {name: held for name, held in files.items() if name.endswith(".mod") and _loaded.get(name) != held}
+    if not new:
         return
-    library = compiled(folder, key, setup)
+    with tempfile.TemporaryDirectory() as part:
+        chosen = folder
+        if new.keys() != {name for name in files if name.endswith(".mod")}:
+            chosen = Path(part)
+            for name in files:
+                if name in new or not name.endswith(".mod"):
+                    shutil.copy(folder / name, part)
+        library = compiled(chosen, key_of(h, chosen), setup)
     with told(f"the mechanisms of {folder} cannot be loaded", "rename the one that exists, or take a process of its own"):
         h.nrn_load_dll(str(library))
-    _loaded.add(key)
+    _loaded.update(new)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The NMODL files of a folder, and what they may include."""
+    files = sorted(file for file in folder.glob("*") if file.suffix in (".mod", ".inc", ".h", ".hpp"))
+    if not any(file.suffix == ".mod" for file in files):
+        raise CosimError(f"{folder} has no .mod files", mend="mechanisms: the folder in which they lie")
+    return files
 
 
 def key_of(h: Any, folder: Path) -> str:
     """What names a folder's compiled mechanisms: a hash of the files, NEURON's version and the machine."""
-    files = sorted(file for file in folder.glob("*") if file.suffix in (".mod", ".inc", ".h", ".hpp"))
-    if not any(file.suffix == ".mod" for file in files):
-        raise CosimError(f"{folder} has no .mod files", mend="mechanisms: the folder in which they lie")
-    contents = repr([(file.name, file.read_bytes()) for file in files])
+    contents = repr([(file.name, file.read_bytes()) for file in files_of(folder)])
     return hashlib.sha256(f"{h.nrnversion()} {platform.platform()} {contents}".encode()).hexdigest()[:24]
 
 

@@ -15,6 +15,7 @@ SHORT = {
     "arbor_in_brain": {"clock.stop": "60 ms", "engines.column.params.args.size": 20},
     "delayed_loop": {"clock.stop": "400 ms"},
     "nengo_robot": {"clock.stop": "60 ms", "engines.brain.params.args.neurons": 100},
+    "neuroml_worm": {"clock.stop": "300 ms"},  # silent up to 200 ms
     "neuron_dendrite": {"clock.stop": "60 ms", "engines.network.params.args.start": "0 ms"},
     "nest_in_tvb": {"clock.stop": "60 ms", "engines.column.params.args.size": 250},
     "population_swap": {"clock.stop": "60 ms", "engines.column.params.populations.rV2.size": 500},

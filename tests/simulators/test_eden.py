@@ -17,8 +17,8 @@ import pytest
 from cosim.sdk import CosimError, Samples, Setup, Spikes, Window
 from cosim.sdk.contract import EngineContract, same_bits
 from engines.eden import Eden
-from engines.eden_toolchain.ports import Clock
-from engines.eden_toolchain.process import find_program, provide_gcc
+from engines.eden.ports import Clock
+from engines.eden.process import find_program, provide_gcc
 
 if importlib.util.find_spec("eden_simulator") is None:  # its import would ask for setuptools
     pytest.skip("EDEN is not installed (extra: eden)", allow_module_level=True)

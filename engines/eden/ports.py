@@ -15,8 +15,8 @@ from xml.etree.ElementTree import Element, SubElement
 import numpy as np
 
 from cosim.sdk import InputBinding, OutputBinding, Samples, Spikes, Window
-from engines.eden_toolchain.neuroml import Cell, Network
-from engines.eden_toolchain.process import Process, Stream
+from engines.eden.process import Process, Stream
+from engines.neuroml.network import Cell, Network
 
 COLUMN, DIGITS = 16, 8
 """EDEN 0.2.3 writes a number into 16 characters, with 8 digits."""

@@ -1,1 +1,0 @@
-"""What ``engines.eden`` stands on: NeuroML read and written, EDEN as a child process, and the mathematics its wheel lacks."""
