@@ -124,4 +124,4 @@ class Adders(ModelEngine):
 class Loners(Adders):
     """The same, of a simulator that holds one model a process."""
 
-    simulator: ClassVar[Simulator] = Simulator("Loner", "fractions", "numpy", "none", alone=True)
+    simulator: ClassVar[Simulator] = Simulator("Loner", "fractions", "numpy", "none", alone="Loner")

@@ -82,3 +82,9 @@ main()
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert answer.stdout == "passed over: MuJoCo is not installed, Nengo is not installed\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_engines_that_share_a_kernel_share_the_word_for_it():
+    """A NeuroML network runs in NEURON: beside a NEURON model it needs a process of its own."""
+    known = simulators()
+    assert known["neuroml"].alone == known["neuron"].alone != known["nest"].alone

@@ -42,9 +42,9 @@ class EnginePlan:
 
     @property
     def alone(self) -> str | None:
-        """The simulator, where a process can hold one model of it only."""
+        """What a process can hold one of, where this engine takes it: the name of a simulator."""
         simulator = getattr(self.cls, "simulator", None)
-        return simulator.name if simulator is not None and simulator.alone else None
+        return (simulator.alone or None) if simulator is not None else None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Simulator:
     extra
         Of neuro-cosim, which brings it in a version that is known to work.
     alone
-        One model a process: two engines of it live in two worker processes.
+        What a process can hold one of, such as NEST's kernel: engines with the same word live in worker processes of their own.
     can
         What it can do, in words, by ``threads``, ``MPI`` and ``save``.
     probe
@@ -39,7 +39,7 @@ class Simulator:
     module: str
     package: str
     extra: str
-    alone: bool = False
+    alone: str = ""
     can: Mapping[str, str] = field(default_factory=dict)
     probe: Callable[[ModuleType], Mapping[str, str]] | None = None
 

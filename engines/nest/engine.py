@@ -54,7 +54,7 @@ class Nest(ModelEngine):
         "nest",
         "nest-simulator",
         "nest",
-        alone=True,
+        alone="NEST",
         can={"threads": "yes", "MPI": "with an own build", "save": "no: NEST cannot"},
         probe=what_it_can,
     )

@@ -49,7 +49,7 @@ class NeuroML(Neuron):
 
     Params = NeuroMLParams  # type: ignore[assignment]
     simulator: ClassVar[Simulator] = Simulator(
-        "NeuroML", "pyneuroml", "pyneuroml", "neuroml", alone=True, can={"threads": "no", "MPI": "no", "save": "yes, as NEURON"}
+        "NeuroML", "pyneuroml", "pyneuroml", "neuroml", alone="NEURON", can={"threads": "no", "MPI": "no", "save": "yes, as NEURON"}
     )
     _cells: ClassVar[dict[str, str]] = {}
 

@@ -51,7 +51,7 @@ class Neuron(ModelEngine):
 
     Params = NeuronParams
     simulator: ClassVar[Simulator] = Simulator(
-        "NEURON", "neuron", "neuron", "neuron", alone=True,
+        "NEURON", "neuron", "neuron", "neuron", alone="NEURON",
         can={"threads": "yes", "MPI": "no", "save": "yes, but for what mechanisms hide"},
     )  # fmt: skip
     _living: ClassVar[Neuron | None] = None

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal, SpikeTrain
+from scenarios.drawing import BLUE, INK, LIGHT, PALE, RED, plain, title
 
-INK, PALE, NETWORK, TUFT, LIGHT = "#1c2833", "#aab7c4", "#c0392b", "#2471a3", "#f6d55c"
+NETWORK, TUFT = RED, BLUE
 LIT_MS = 2000.0
 REST, STIMULATED = (300.0, 2000.0), (2300.0, 4000.0)
 BIN_MS = 40.0
@@ -37,22 +38,15 @@ def figure(run: Run) -> Any:
     _raster(raster, spikes, around_ms)
     _voltage(drawn.add_subplot(rows[2, 0], sharex=raster), run.samples("column.voltage"), around_ms)
     meeting, answers = drawn.add_subplot(rows[1:, 1]), drawn.add_subplot(rows[1:, 2])
-    _title(meeting, "d", "Where cells and brain meet")
-    _title(answers, "e", "What the current does elsewhere")
+    title(meeting, "d", "Where cells and brain meet")
+    title(answers, "e", "What the current does elsewhere")
     if last_ms >= STIMULATED[1]:
         _meeting(meeting, inflow, spikes)
         _answers(answers, rates, spikes)
     else:
         for ax in (meeting, answers):
             _too_short(ax)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn)
 
 
 def _light(ax: Any, last_ms: float, scale: float = 1.0) -> None:
@@ -77,7 +71,7 @@ def _courses(ax: Any, rates: SampledSignal, spikes: SpikeTrain, last_ms: float) 
     ax.set_ylim(low - 0.06 * (high - low), high + 0.3 * (high - low))  # room for the legend
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("firing rate (Hz)", fontsize=9)
-    _title(ax, "a", "All regions but rV1, into which a current flows from 2 s on")
+    title(ax, "a", "All regions but rV1, into which a current flows from 2 s on")
     ax.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
 
 
@@ -92,7 +86,7 @@ def _raster(ax: Any, spikes: SpikeTrain, around_ms: tuple[float, float]) -> None
     ax.set_ylim(0, len(spikes.labels) + 1)
     ax.set_ylabel("cell", fontsize=9)
     ax.tick_params(labelbottom=False)
-    _title(ax, "b", "Spikes in rV2; blue: inhibitory")
+    title(ax, "b", "Spikes in rV2; blue: inhibitory")
 
 
 def _voltage(ax: Any, voltage: SampledSignal, around_ms: tuple[float, float]) -> None:
@@ -105,7 +99,7 @@ def _voltage(ax: Any, voltage: SampledSignal, around_ms: tuple[float, float]) ->
     ax.set_yticks([-80, -40, 0, 40])
     ax.set_xlabel("time (ms)", fontsize=9)
     ax.set_ylabel("voltage (mV)", fontsize=9)
-    _title(ax, "c", "One of the cells")
+    title(ax, "c", "One of the cells")
     ax.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
 
 

@@ -11,8 +11,8 @@ from scipy.special import lambertw
 
 from cosim.claims import load_beside
 from cosim.results import Run
+from scenarios.drawing import INK, PALE, plain
 
-INK, PALE = "#1c2833", "#aab7c4"
 COLOURS = ("#1e8449", "#2471a3", "#b9770e", "#c0392b")
 Floats = NDArray[np.float64]
 
@@ -39,10 +39,7 @@ def figure(run: Run) -> Any:
     drawn.axes[-1].set_xlabel("time (s)", fontsize=9)
     drawn.supylabel("angle (rad)", fontsize=9)
     _roots(drawn.add_subplot(grid[:, 1]), angle.values, gains, tau_s, dt_s)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
+    return plain(drawn)
 
 
 def _course(ax: Any, times_s: Floats, angle: Floats, gain: float, tau_s: float, colour: str) -> None:

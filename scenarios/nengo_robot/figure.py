@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal, SpikeTrain
+from scenarios.drawing import BLUE, INK, LIGHT, PALE, RED, plain, title
 
-INK, PALE, NETWORK, SECOND, PULLED = "#1c2833", "#aab7c4", "#c0392b", "#2471a3", "#f6d55c"
+NETWORK, SECOND, PULLED = RED, BLUE, LIGHT
 STARS = ("free", "pulled to the right", "pulled, second time", "free again")
 STAR_MS, CORNER_MS = 5000, 1000
 REACH_MS = (1000, 2000)
@@ -36,21 +37,14 @@ def figure(run: Run) -> Any:
     places = [drawn.add_subplot(top[k + 1]) for k in range(4)]
     for k, ax in enumerate(places):
         _star(ax, hand[k * STAR_MS : (k + 1) * STAR_MS], corners, STARS[k])
-    _title(places[0], "b", STARS[0])
+    title(places[0], "b", STARS[0])
     middle = rows[1].subgridspec(1, 2, width_ratios=(2.2, 1))
     _torques(drawn.add_subplot(middle[0]), run, senses, pull)
     _distances(drawn.add_subplot(middle[1]), hand, corners, pull)
     bottom = rows[2].subgridspec(1, 2, width_ratios=(1.3, 1))
     _raster(drawn.add_subplot(bottom[0]), run.spikes("brain.spikes"))
     _delays(drawn.add_subplot(bottom[1]), run, senses, corners)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn)
 
 
 def _arm(ax: Any, senses: SampledSignal, hand: Floats, corners: Floats) -> None:
@@ -72,7 +66,7 @@ def _arm(ax: Any, senses: SampledSignal, hand: Floats, corners: Floats) -> None:
     ax.set_ylim(-0.05, 0.6)
     ax.set_xlabel("to the right (m)", fontsize=9)
     ax.set_ylabel("forward (m)", fontsize=9)
-    _title(ax, "a", "A reach, every 50 ms")
+    title(ax, "a", "A reach, every 50 ms")
 
 
 def _star(ax: Any, hand: Floats, corners: Floats, words: str) -> None:
@@ -107,7 +101,7 @@ def _torques(ax: Any, run: Run, senses: SampledSignal, pull: Floats) -> None:
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("shoulder torque (N m)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper right", ncols=3, bbox_to_anchor=(1, 1.17), borderpad=0)
-    _title(ax, "c", "Torque")
+    title(ax, "c", "Torque")
 
 
 def _distances(ax: Any, hand: Floats, corners: Floats, pull: Floats) -> None:
@@ -143,7 +137,7 @@ def _distances(ax: Any, hand: Floats, corners: Floats, pull: Floats) -> None:
     ax.set_xlabel("reach", fontsize=9)
     ax.set_ylabel("distance to corner (mm)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper left", ncols=2, handletextpad=0.3)
-    _title(ax, "d", "Where reaches end")
+    title(ax, "d", "Where reaches end")
 
 
 def _raster(ax: Any, spikes: SpikeTrain) -> None:
@@ -158,7 +152,7 @@ def _raster(ax: Any, spikes: SpikeTrain) -> None:
     ax.set_ylim(-0.8, len(spikes.labels) - 0.2)
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("neuron", fontsize=9)
-    _title(ax, "e", f"Spikes of {len(spikes.labels)} neurons of the motor population")
+    title(ax, "e", f"Spikes of {len(spikes.labels)} neurons of the motor population")
 
 
 def _delays(ax: Any, run: Run, senses: SampledSignal, corners: Floats) -> None:
@@ -182,7 +176,7 @@ def _delays(ax: Any, run: Run, senses: SampledSignal, corners: Floats) -> None:
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("elbow (°)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper left", borderpad=0)
-    _title(ax, "f", f"Delays in all: stable to {longest_delay()[0] * 1e3:.1f} ms, then {longest_delay()[1] / 2 / np.pi:.1f} Hz")
+    title(ax, "f", f"Delays in all: stable to {longest_delay()[0] * 1e3:.1f} ms, then {longest_delay()[1] / 2 / np.pi:.1f} Hz")
 
 
 def _too_short(ax: Any) -> None:

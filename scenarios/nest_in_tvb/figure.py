@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal, SpikeTrain
+from scenarios.drawing import BLUE, INK, LIGHT, PALE, RED, plain, title
 
-INK, PALE, NETWORK, INHIBITORY, LIGHT = "#1c2833", "#aab7c4", "#c0392b", "#2471a3", "#f6d55c"
+NETWORK, INHIBITORY = RED, BLUE
 LIT_MS, LIGHT_PA = (1000.0, 2000.0), 75.0
 SETTLED_MS = 300.0
 BIN_MS = 10.0
@@ -41,14 +42,7 @@ def figure(run: Run) -> Any:
     _raster(drawn.add_subplot(rows[2, 0]), spikes, last_ms)
     _in_and_out(drawn.add_subplot(rows[2, 1]), rates, inflow, spikes, brain)
     _delays(drawn.add_subplot(rows[2, 2]), rates, spikes, brain)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn)
 
 
 def _column(ax: Any, spikes: SpikeTrain, last_ms: float, size: int) -> None:
@@ -63,7 +57,7 @@ def _column(ax: Any, spikes: SpikeTrain, last_ms: float, size: int) -> None:
     ax.set_ylabel("column (Hz)", fontsize=9)
     ax.tick_params(labelbottom=False)
     ax.legend(fontsize=8, frameon=False, loc="upper right")
-    _title(ax, "a", f"Right frontal pole: a column of {size} neurons in NEST, excitatory cells in bins of {BIN_MS:.0f} ms")
+    title(ax, "a", f"Right frontal pole: a column of {size} neurons in NEST, excitatory cells in bins of {BIN_MS:.0f} ms")
 
 
 def _theory(last_ms: float) -> list[tuple[float, tuple[float, float]]]:
@@ -90,7 +84,7 @@ def _courses(ax: Any, rates: SampledSignal, brain: Any) -> None:
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("firing rate (Hz)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
-    _title(ax, "b", "The other 75 regions, mean fields in The Virtual Brain")
+    title(ax, "b", "The other 75 regions, mean fields in The Virtual Brain")
 
 
 def _light(ax: Any, last_ms: float) -> None:
@@ -114,7 +108,7 @@ def _raster(ax: Any, spikes: SpikeTrain, last_ms: float) -> None:
     ax.set_ylim(0, size)
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("neuron (blue: inhibitory)", fontsize=9)
-    _title(ax, "c", "Spikes of the column" + (f", every {every}th neuron" if every > 1 else ""))
+    title(ax, "c", "Spikes of the column" + (f", every {every}th neuron" if every > 1 else ""))
 
 
 def _in_and_out(ax: Any, rates: SampledSignal, inflow: SampledSignal, spikes: SpikeTrain, brain: Any) -> None:
@@ -146,7 +140,7 @@ def _in_and_out(ax: Any, rates: SampledSignal, inflow: SampledSignal, spikes: Sp
     ax.set_xlabel("mean rate on its fibres (Hz)", fontsize=9)
     ax.set_ylabel("rate of the column (Hz)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper left")
-    _title(ax, "d", "What goes in, and what comes out")
+    title(ax, "d", "What goes in, and what comes out")
 
 
 def _delays(ax: Any, rates: SampledSignal, spikes: SpikeTrain, brain: Any) -> None:
@@ -166,13 +160,13 @@ def _delays(ax: Any, rates: SampledSignal, spikes: SpikeTrain, brain: Any) -> No
     ax.set_ylim(0, tract_ms.max() * 1.08)
     ax.set_xlabel("tract, length / speed (ms)", fontsize=9)
     ax.set_ylabel("first effect (ms)", fontsize=9)
-    _title(ax, "e", "Delays, from the column's noise")
+    title(ax, "e", "Delays, from the column's noise")
     nearest = int(tract_ms.argmin())
     small = ax.inset_axes((0.56, 0.12, 0.42, 0.32))
     shown = lags < 2.5 * tract_ms[nearest]
     small.plot(lags[shown], correlations[shown, nearest], color=INK, lw=0.8)
     small.set_xlabel("lag (ms)", fontsize=7, labelpad=1)
-    small.set_title(f"correlation, {brain.labels[direct[nearest]]}", fontsize=7, pad=2)
+    small.settitle(f"correlation, {brain.labels[direct[nearest]]}", fontsize=7, pad=2)
     small.tick_params(labelsize=6)
     small.spines[["top", "right"]].set_visible(False)
 

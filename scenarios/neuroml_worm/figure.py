@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal, SpikeTrain
+from scenarios.drawing import INK, PALE, plain, title
 
-INK, PALE = "#1c2833", "#aab7c4"
 DORSAL, VENTRAL, COMMAND, CALMING = "#c0392b", "#2471a3", "#7d6608", "#7f8c8d"
 DRIVES = {"PVC": ((200.0, 800.0), COMMAND), "DB": ((1000.0, 1600.0), DORSAL), "VB": ((1800.0, 2400.0), VENTRAL)}
 CLASSES = {"PVC": COMMAND, "AVB": COMMAND, "DA": DORSAL, "DB": DORSAL, "AS": DORSAL, "DD": CALMING, "VA": VENTRAL, "VB": VENTRAL,
@@ -42,14 +42,7 @@ def figure(run: Run) -> Any:
     bending.set_xlabel("time (s)", fontsize=9)
     _against_theory(drawn.add_subplot(rows[0, 1]), spikes, muscles)
     _shapes(drawn.add_subplot(rows[1:, 1]), curvature)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn)
 
 
 def _driven(ax: Any, stop_s: float) -> None:
@@ -72,7 +65,7 @@ def _raster(ax: Any, spikes: SpikeTrain) -> None:
             ticks["PVC, AVB" if name == "PVC" else name] = row - (len(members) + 1) / 2
     ax.set_ylim(row, -1)
     ax.set_yticks(list(ticks.values()), list(ticks))
-    _title(ax, "a", "Spikes of 73 neurons: command, dorsal, ventral, and calming ones")
+    title(ax, "a", "Spikes of 73 neurons: command, dorsal, ventral, and calming ones")
 
 
 def _potentials(ax: Any, muscles: SampledSignal) -> None:
@@ -87,7 +80,7 @@ def _potentials(ax: Any, muscles: SampledSignal) -> None:
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + 0.2 * (high - low))
     ax.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
-    _title(ax, "b", "Muscles of the body wall")
+    title(ax, "b", "Muscles of the body wall")
 
 
 def _bending(drawn: Any, ax: Any, curvature: SampledSignal) -> None:
@@ -101,7 +94,7 @@ def _bending(drawn: Any, ax: Any, curvature: SampledSignal) -> None:
     bar = drawn.colorbar(image, ax=ax, pad=0.01)
     bar.set_label("curvature (1/mm)", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    _title(ax, "c", "The body bends: dorsal (red), ventral (blue)")
+    title(ax, "c", "The body bends: dorsal (red), ventral (blue)")
 
 
 def _against_theory(ax: Any, spikes: SpikeTrain, muscles: SampledSignal) -> None:
@@ -128,7 +121,7 @@ def _against_theory(ax: Any, spikes: SpikeTrain, muscles: SampledSignal) -> None
     ax.set_xlabel("equation of the muscle (mV)", fontsize=9)
     ax.set_ylabel("measured (mV)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper left")
-    _title(ax, "d", "95 muscles, three drives")
+    title(ax, "d", "95 muscles, three drives")
 
 
 def _shapes(ax: Any, curvature: SampledSignal) -> None:
@@ -148,7 +141,7 @@ def _shapes(ax: Any, curvature: SampledSignal) -> None:
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("mm (head: dot; dorsal: up)", fontsize=9)
-    _title(ax, "e", "Shape at the end of each drive")
+    title(ax, "e", "Shape at the end of each drive")
 
 
 def midline(curvature: Floats) -> tuple[Floats, Floats]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 import cosim
 from cosim.results import Run, SampledSignal, SpikeTrain
 from cosim.sdk.loading import load_file
+from scenarios.drawing import BLUE, INK, LIGHT, PALE, RED, plain, title
 
-INK, PALE, NETWORK, TIP, LIGHT = "#1c2833", "#aab7c4", "#c0392b", "#2471a3", "#f6d55c"
+NETWORK, TIP = RED, BLUE
 PULSE_MS, AWAKE_MS = 100.0, 300.0
 SHOWN_MS = (40.0, 540.0)
 AROUND_MS = (-10.0, 12.0)
@@ -47,14 +48,7 @@ def figure(run: Run) -> Any:
     above.tick_params(labelbottom=False)
     _cable(right.add_subplot(rows[2, 0]), v)
     _answer(right.add_subplot(rows[2, 1]), spikes, own, run.links()["answer"].delay_ms)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=FINE)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn, FINE)
 
 
 def _tree(drawn: Any, v: SampledSignal, args: Any, stop_ms: float) -> None:
@@ -92,7 +86,7 @@ def _tree(drawn: Any, v: SampledSignal, args: Any, stop_ms: float) -> None:
     bar.ax.tick_params(labelsize=FINE)
     bar.outline.set_visible(False)
     ax.legend(fontsize=FINE, frameon=False, loc="center left", bbox_to_anchor=(-0.06, 0.5), handletextpad=0.1)
-    _title(ax, "a", f"The cell in NEURON, {len(v.labels)} compartments")
+    title(ax, "a", f"The cell in NEURON, {len(v.labels)} compartments")
 
 
 def _raster(ax: Any, spikes: SpikeTrain, args: Any) -> None:
@@ -106,7 +100,7 @@ def _raster(ax: Any, spikes: SpikeTrain, args: Any) -> None:
     middles = (args.excitatory / 2, args.excitatory + gap + args.inhibitory / 2)
     ax.set_yticks(middles, (f"{args.excitatory}\nexcitatory", f"{args.inhibitory}\ninhibitory"))
     ax.tick_params(axis="y", length=0)
-    _title(ax, "b", f"Spikes that it hears: {args.excitatory + args.inhibitory} of {len(spikes.labels)} cells in NEST")
+    title(ax, "b", f"Spikes that it hears: {args.excitatory + args.inhibitory} of {len(spikes.labels)} cells in NEST")
 
 
 def _traces(ax: Any, v: SampledSignal, own: SpikeTrain, shown: tuple[float, float]) -> None:
@@ -120,7 +114,7 @@ def _traces(ax: Any, v: SampledSignal, own: SpikeTrain, shown: tuple[float, floa
     ax.set_xlabel("time (ms)", fontsize=LABEL)
     ax.set_ylabel("voltage (mV)", fontsize=LABEL)
     count = int((own.times_ms <= own.stop_ms).sum())
-    _title(ax, "c", f"What soma and tip make of them; the soma spikes {count} times in {own.stop_ms / 1e3:g} s")
+    title(ax, "c", f"What soma and tip make of them; the soma spikes {count} times in {own.stop_ms / 1e3:g} s")
     ax.legend(fontsize=FINE, frameon=False, loc="upper right", ncols=2)
 
 
@@ -139,14 +133,14 @@ def _cable(ax: Any, v: SampledSignal) -> None:
     ax.set_xlim(0, None)
     ax.set_xlabel("distance X (space constants)", fontsize=LABEL)
     ax.set_ylabel("voltage, part of the soma's", fontsize=LABEL)
-    _title(ax, "d", f"The test pulse after {v.times_ms[row]:.0f} ms")
+    title(ax, "d", f"The test pulse after {v.times_ms[row]:.0f} ms")
     ax.legend(fontsize=FINE, frameon=False, loc="lower left")
 
 
 def _answer(ax: Any, spikes: SpikeTrain, own: SpikeTrain, delay_ms: float) -> None:
     """Rates of cells that hear the cell, and of those that do not, around its spikes."""
     at = own.times_ms[(own.times_ms > -AROUND_MS[0]) & (own.times_ms < own.stop_ms - AROUND_MS[1])]
-    _title(ax, "e", "The network around spikes of the cell")
+    title(ax, "e", "The network around spikes of the cell")
     if not len(at):
         ax.text(
             0.5, 0.5, "the cell has not spiked yet", transform=ax.transAxes, ha="center", va="center", fontsize=LABEL, color=INK

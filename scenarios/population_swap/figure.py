@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal, SpikeTrain
+from scenarios.drawing import BLUE, INK, LIGHT, PALE, RED, plain, title
 
-INK, PALE, NETWORK, STIMULATED, LIGHT = "#1c2833", "#aab7c4", "#c0392b", "#2471a3", "#f6d55c"
+NETWORK, STIMULATED = RED, BLUE
 LIT_MS = (1000.0, 2000.0)
 SETTLED_MS = 600.0
 """After the start and after each step of the stimulus, before anything is averaged."""
@@ -43,14 +44,7 @@ def figure(run: Run) -> Any:
     _raster(drawn.add_subplot(rows[2, 0]), spikes, last_ms)
     _fixed_points(drawn.add_subplot(rows[2, 1]), rates, network, spans)
     _cost_of_neurons(drawn.add_subplot(rows[2, 2]), rates, network, (size, pauses), spans)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn)
 
 
 def _stimulated(ax: Any, rates: SampledSignal) -> None:
@@ -58,7 +52,7 @@ def _stimulated(ax: Any, rates: SampledSignal) -> None:
     ax.set_ylim(0, None)
     ax.set_ylabel("rV1 (Hz)", fontsize=9)
     ax.tick_params(labelbottom=False)
-    _title(ax, "a", "The region that a current is played into, a mean field")
+    title(ax, "a", "The region that a current is played into, a mean field")
 
 
 def _courses(ax: Any, rates: SampledSignal, network: SampledSignal, size: int) -> None:
@@ -73,7 +67,7 @@ def _courses(ax: Any, rates: SampledSignal, network: SampledSignal, size: int) -
     ax.set_ylim(low - 0.06 * (high - low), high + 0.35 * (high - low))  # room for the legend
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("firing rate (Hz)", fontsize=9)
-    _title(ax, "b", "All other regions, one of them simulated neuron by neuron")
+    title(ax, "b", "All other regions, one of them simulated neuron by neuron")
     ax.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
 
 
@@ -96,7 +90,7 @@ def _raster(ax: Any, spikes: SpikeTrain, last_ms: float) -> None:
     ax.set_ylim(0, 100)
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("percentile of excitability", fontsize=9)
-    _title(ax, "c", f"Spikes in rV2, every {every}th neuron")
+    title(ax, "c", f"Spikes in rV2, every {every}th neuron")
 
 
 def _fixed_points(ax: Any, rates: SampledSignal, network: SampledSignal, spans: list[tuple[float, float]]) -> None:
@@ -120,7 +114,7 @@ def _fixed_points(ax: Any, rates: SampledSignal, network: SampledSignal, spans: 
         ax.plot([], [], "s", color=INK, mfc="none", ms=4, label="open: stimulated")
     ax.set_xlabel("theory, intact brain (Hz)", fontsize=9)
     ax.set_ylabel("measured (Hz)", fontsize=9)
-    _title(ax, "d", "Mean rates")
+    title(ax, "d", "Mean rates")
     ax.legend(fontsize=8, frameon=False, loc="upper left")
 
 
@@ -143,7 +137,7 @@ def _cost_of_neurons(
     ax.set_ylim(low, high)
     ax.set_xlabel(f"theory, {thousands(size)} neurons (Hz)", fontsize=9)
     ax.set_ylabel("measured (Hz)", fontsize=9)
-    _title(ax, "e", "How far each falls short")
+    title(ax, "e", "How far each falls short")
 
 
 def _against_theory(rates: SampledSignal, network: SampledSignal, span: tuple[float, float]) -> tuple[Floats, Floats, int, Any]:

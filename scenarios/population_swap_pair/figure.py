@@ -9,8 +9,9 @@ import numpy as np
 
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal, SpikeTrain
+from scenarios.drawing import BLUE, INK, RED, plain, title
 
-INK, PALE, MEAN_FIELD, NETWORK = "#1c2833", "#aab7c4", "#2471a3", "#c0392b"
+MEAN_FIELD, NETWORK = BLUE, RED
 SETTLED_MS, BIN_MS, HIGH_HZ = 500.0, 2.0, 50.0
 SIZES = np.unique(np.geomspace(250, 64000, 25).astype(int))
 
@@ -31,14 +32,7 @@ def figure(run: Run) -> Any:
     if settled.any():
         shift_hz = brain.fluctuation_shift_hz(0, a.values[settled, 0], run.samples("brain.potential").values[settled, 0])
     _shortfall(drawn.add_subplot(grid[:, 1]), a, b, len(spikes.labels), brain, shift_hz)
-    for ax in drawn.axes:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-    return drawn
-
-
-def _title(ax: Any, letter: str, words: str) -> None:
-    ax.set_title(rf"$\bf{{{letter}}}$  {words}", fontsize=9.5, loc="left")
+    return plain(drawn)
 
 
 def _courses(ax: Any, a: SampledSignal, b: SampledSignal, fixed_hz: float) -> None:
@@ -54,7 +48,7 @@ def _courses(ax: Any, a: SampledSignal, b: SampledSignal, fixed_hz: float) -> No
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("firing rate (Hz)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper right", ncols=3)
-    _title(ax, "a", "Two coupled regions, one of them simulated neuron by neuron")
+    title(ax, "a", "Two coupled regions, one of them simulated neuron by neuron")
 
 
 def _raster(ax: Any, spikes: SpikeTrain) -> None:
@@ -67,7 +61,7 @@ def _raster(ax: Any, spikes: SpikeTrain) -> None:
     ax.set_ylim(0, 100)
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("percentile of excitability", fontsize=9)
-    _title(ax, "b", f"Spikes of b, every {every}th neuron")
+    title(ax, "b", f"Spikes of b, every {every}th neuron")
 
 
 def _shortfall(ax: Any, a: SampledSignal, b: SampledSignal, size: int, brain: Any, shift_hz: float) -> None:
@@ -94,4 +88,4 @@ def _shortfall(ax: Any, a: SampledSignal, b: SampledSignal, size: int, brain: An
     ax.set_xlabel("neurons in b", fontsize=9)
     ax.set_ylabel("mean field less time average (Hz)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="lower left")
-    _title(ax, "c", "What N neurons cost")
+    title(ax, "c", "What N neurons cost")
