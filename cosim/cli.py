@@ -332,9 +332,11 @@ def _print_plan(plan: Any, costs_s: dict[str, float] | None) -> None:
     from cosim.console import wide_console
     from cosim.scenario.forecast import forecast
     from cosim.sdk import format_ns
-    from cosim.simulators import missing
+    from cosim.simulators import missing, not_there
 
     console, expected = wide_console(), forecast(plan, costs_s)
+    for name, fault in not_there(plan).items():
+        console.print(f"[yellow]{name}: {escape(fault.what)}[/yellow]: {escape(fault.mend)}")
     for name, simulator in missing(plan).items():
         console.print(
             f"[yellow]{name} needs {simulator.name}, which is not installed here[/yellow]: {escape(simulator.how_to_get())}"

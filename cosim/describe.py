@@ -163,7 +163,7 @@ def _simulator_rows() -> list[tuple[str, str, bool]]:
         elif found.version:
             rows.append((engine, f"{found.name} {found.version}; {can}  ({found.place})", True))
         else:
-            rows.append((engine, f"{found.name} is not installed (extra: {found.extra}, or cosim env {found.extra})", True))
+            rows.append((engine, f"{found.name} is not installed: {found.how}", True))
     return rows
 
 

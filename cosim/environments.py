@@ -54,7 +54,11 @@ def make_environment(name: str, packages: list[str], tell: Callable[[str], None]
         shutil.rmtree(folder, ignore_errors=True)  # half an environment would look like a whole one
         if isinstance(error, (CosimError, KeyboardInterrupt)):
             raise
-        raise CosimError(f"environment {name!r} cannot be made", why=getattr(error, "stderr", "") or str(error)) from error
+        raise CosimError(
+            f"environment {name!r} cannot be made",
+            why=getattr(error, "stderr", "") or str(error),
+            mend="--python names an interpreter with the module venv" if python else "",
+        ) from error
     return folder / "bin/python"
 
 

@@ -46,6 +46,7 @@ class Found:
     place: str
     can: dict[str, str]
     fault: str
+    how: str = ""
 
 
 def simulators() -> dict[str, Simulator]:
@@ -67,6 +68,13 @@ def missing(plan: Plan) -> dict[str, Simulator]:
     return {
         name: simulator for name, simulator in wrapped.items() if isinstance(simulator, Simulator) and simulator.version is None
     }
+
+
+def not_there(plan: Plan) -> dict[str, CosimError]:
+    """For each engine whose interpreter is not here: what to say."""
+    asked = {name: (plan.scenario.file.engines[name].python, engine.python) for name, engine in plan.engines.items()}
+    faults = {name: lacking(word, path) for name, (word, path) in asked.items() if word and path}
+    return {name: fault for name, fault in faults.items() if fault is not None}
 
 
 def lacking_here(plan: Callable[[], Plan]) -> list[str]:
@@ -93,10 +101,7 @@ def require(plan: Plan) -> Plan:
         )
         for name, simulator in missing(plan).items()
     ]
-    for name, engine in plan.engines.items():
-        asked = plan.scenario.file.engines[name].python
-        if asked and engine.python and (fault := lacking(asked, engine.python)):
-            faults.append(fault.located(plan.scenario.document.where(("engines", name, "python"))))
+    faults += [fault.located(plan.scenario.document.where(("engines", name, "python"))) for name, fault in not_there(plan).items()]
     if faults:
         raise ScenarioError(faults)
     return plan
@@ -113,7 +118,7 @@ def _ask(python: Path) -> list[dict[str, Any]]:
     try:
         with tempfile.TemporaryDirectory() as folder:  # STEPS 5.1 writes .logs/ where it is imported
             answer = subprocess.run(
-                [str(python.absolute()), "-m", "cosim.simulators"],
+                [str(python.absolute()), "-P", "-m", "cosim.simulators"],
                 capture_output=True, text=True, timeout=ASK_S, check=True, stdin=subprocess.DEVNULL, cwd=folder,
             )  # fmt: skip
         found: list[dict[str, Any]] = json.loads(answer.stdout.splitlines()[-1])
@@ -133,7 +138,7 @@ def _look(engine: str, simulator: Simulator) -> Found:
             can |= dict(simulator.probe(module)) if simulator.probe else {}
         except Exception as error:  # a simulator may raise anything while it is imported
             fault = str(error).splitlines()[0]
-    return Found(engine, simulator.name, simulator.extra, "here", version, place, can, fault)
+    return Found(engine, simulator.name, simulator.extra, "here", version, place, can, fault, simulator.how_to_get())
 
 
 if __name__ == "__main__":

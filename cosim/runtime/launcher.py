@@ -203,7 +203,7 @@ class _Crew:
 
     def start(self, interpreter: str, job: Path, number: int, log: Path) -> None:
         with log.open("wb") as file:
-            command = [interpreter, "-m", "cosim.runtime.process", str(job), str(number)]
+            command = [interpreter, "-P", "-m", "cosim.runtime.process", str(job), str(number)]  # -P: a nest.py here is not NEST
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT))
         self.logs.append(log)
 

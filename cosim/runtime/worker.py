@@ -7,7 +7,6 @@ import logging
 import os
 import random
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -342,14 +341,7 @@ class _context:  # noqa: N801 - reads as a word in 'with'
         if isinstance(error, CosimError):
             error.located(self._where)
         elif isinstance(error, (Exception, SystemExit)):
-            name = error.name if isinstance(error, ModuleNotFoundError) else None
-            told = CosimError(
-                f"{type(error).__name__}: {error}",
-                where=f"{self._where}, {self._when}",
-                why="" if name else "".join(traceback.format_exception(kind, error, trace)).rstrip(),
-                mend=f"install {name}" if name else "",
-            )
-            raise told from error
+            raise PartFailed(f"{self._where}, {self._when}", error) from error
 
 
 def _is_plainly_fine(payload: Any, window: Window, outlet: _Outlet) -> bool:

@@ -39,6 +39,8 @@ class EnginePlan:
     python: Path | None = None
     """The interpreter of its own."""
     cost: float = 1.0
+    step_ns: int | None = None
+    """The simulator's step, where the parameters tell it."""
 
     @property
     def alone(self) -> str | None:

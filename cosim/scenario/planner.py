@@ -96,7 +96,15 @@ class _Planner:
             told = error if isinstance(error, CosimError) else CosimError(f"ports() of {entry.use} raised {error!r}")
             self._fault((*path, "params"), told)
             return None
+        step_ns = cls.step_ns(params) if hasattr(cls, "step_ns") else None
+        if step_ns and entry.window % step_ns:
+            self._fault((*path, "window"), _not_whole("a window", entry.window, step_ns, f"of {name}'s model"))
+            return None
         for port in ports:
+            if not len(port.space):
+                mend = "leave a port of nothing out of ports()"
+                self._fault((*path, "params"), CosimError(f"port {name}.{port.name} has no channels", mend=mend))
+                return None
             if entry.window % (port.dt_ns or entry.window):
                 self._fault((*path, "window"), _not_whole("a window", entry.window, port.dt_ns, f"of {name}.{port.name}"))
                 return None
@@ -104,7 +112,7 @@ class _Planner:
         inputs = {port.name: port for port in ports if port.direction == "in"}
         seed = derived_seed(self.scenario.file.clock.seed, "engine", name)
         python = interpreter(entry.python, self.scenario.folder) if entry.python else None
-        return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, python, entry.cost)
+        return EnginePlan(name, cls, params, entry.window, seed, outputs, inputs, {}, {}, entry.ranks, python, entry.cost, step_ns)
 
     def _params(self, model: type[Params], values: Mapping[str, Any], path: KeyPath) -> Any | None:
         document = replace(self.document, folder=self.scenario.folder)
@@ -166,7 +174,7 @@ class _Planner:
             why = (
                 f"{port_name!r} is an {'input' if direction == 'out' else 'output'} of {engine}"
                 if port_name in others
-                else f"{engine} is a {self.scenario.file.engines[engine].use}"
+                else f"its {kind}s: {', '.join(ports) or 'none'}"
             )
             self._fault(
                 path,
@@ -224,9 +232,11 @@ class _Planner:
                     "spikes cannot be held", why="a hold reads the last value known; spikes are events", mend="leave 'time' out"
                 ),
             )
-        asked = target_port.dt_ns
+        asked, step_ns = target_port.dt_ns, engines[target].step_ns
+        if asked is None and step_ns and carried.kind == "samples" and (carried.dt_ns or interval_ns) % step_ns:
+            asked = step_ns  # rows that are not whole steps of the simulator
         if carried.kind == "samples" and taken.kind == "samples" and asked and not hold and carried.dt_ns != asked:
-            stage = self._stage(RESAMPLER, {}, carried, taken, interval_ns, (*path, "to"))
+            stage = self._stage(RESAMPLER, {}, carried, taken.but(dt_ns=asked), interval_ns, (*path, "to"))
             stages, carried = (*stages, stage), stage.port
         if carried.kind != taken.kind:
             raise self._kinds_differ(name, port, taken, carried)
@@ -253,6 +263,8 @@ class _Planner:
             elif asked and dt_ns != asked:
                 whose = f"that {target}.{target_port.name} asks for"
                 raise _at((*path, "delay"), _not_whole("a delay", delay_ns, asked, whose))
+            elif step_ns and dt_ns % step_ns and not hold:
+                raise _at((*path, "delay"), _not_whole("a delay", delay_ns, step_ns, f"of {target}'s model"))
         if carried.kind == "samples" and dt_ns and not hold and (carried.dt_ns or interval_ns) // dt_ns > MOST_REPEATS:
             step = carried.dt_ns or interval_ns
             raise _at(

@@ -56,8 +56,11 @@ def guarded(use: str, load: Callable[[], _T]) -> _T:
         if isinstance(error, SyntaxError) and error.filename:
             place = f"{error.filename}:{error.lineno}"
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        late = (
+            "; a model's file imports its simulator inside build(), not at the top" if use.partition(":")[0].endswith(".py") else ""
+        )
         raise CosimError(
             f"{use!r} cannot be imported",
             why=f"{place + ': ' if place else ''}{type(error).__name__}: {error}",
-            mend=f"install {missing}, or correct the name" if missing else "mend the file",
+            mend=f"install {missing}, or correct the name{late}" if missing else "mend the file",
         ) from error

@@ -15,8 +15,9 @@ What ``sim``'s methods return are bindings: each brings one port's payloads to t
 from __future__ import annotations
 
 import inspect
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal
@@ -50,6 +51,8 @@ class ModelFunction:
     def __init__(self, text: str, folder: Path) -> None:
         place, _, name = text.partition(":")
         self.text, self.name = text, name or "build"
+        if not place.endswith(".py") and "/" in place:
+            raise CosimError(f"{text!r} names no Python file", mend=f"{place}.py:{self.name}")
         if place.endswith(".py"):
             self.module: ModuleType = load_file((folder / Path(place).expanduser()).resolve(), text)
         else:
@@ -59,9 +62,29 @@ class ModelFunction:
 
     def ports(self, args: Any) -> list[Port]:
         """What the file's ``ports(args)`` declares."""
-        declared = list(self._find("ports")(args))
-        if strange := [type(port).__name__ for port in declared if not isinstance(port, Port)]:
-            raise CosimError(f"ports() of {self.text} returns {strange[0]}", mend="a list of cosim.sdk.Port")
+        declare, file = self._find("ports"), self.text.partition(":")[0]
+        try:
+            returned = declare(args)
+        except CosimError:
+            raise
+        except Exception as error:  # the user's code may raise anything
+            frames = traceback.extract_tb(error.__traceback__)
+            frame = next((f for f in reversed(frames) if f.filename == self.module.__file__), frames[-1])
+            untyped = self.args_type is Params and isinstance(error, AttributeError)
+            late = isinstance(error, ModuleNotFoundError)
+            raise CosimError(
+                f"ports() of {file} raised {type(error).__name__}",
+                why=f"{frame.filename}:{frame.lineno}: {error}",
+                mend=f"name the class of the arguments: def {self.name}(args: MyParams, seed, sim), with class MyParams(Params)"
+                if untyped
+                else "import the simulator inside build(): ports() does without"
+                if late
+                else "",
+            ) from error
+        declared = list(returned) if isinstance(returned, Iterable) else [returned]
+        if not isinstance(returned, Iterable) or any(not isinstance(port, Port) for port in declared):
+            given = next((port for port in declared if not isinstance(port, Port)), returned)
+            raise CosimError(f"ports() of {file} returns {type(given).__name__}", mend="a list of cosim.sdk.Port")
         return declared
 
     def _find(self, name: str) -> Callable[..., Any]:
@@ -76,6 +99,10 @@ class ModelFunction:
         first = next(iter(inspect.signature(self.function).parameters.values()), None)
         said = first.annotation if first is not None else None
         found = vars(self.module).get(said) if isinstance(said, str) else said
+        if isinstance(said, str) and found is None:
+            raise CosimError(
+                f"{self.name}({first}, …): {said!r} is not in the file", mend="import or define the class of the arguments"
+            )
         return found if isinstance(found, type) and issubclass(found, Params) else Params
 
     def __str__(self) -> str:
@@ -254,6 +281,11 @@ class ModelEngine:
     def ports(cls, params: Any) -> Sequence[Port]:
         return params.model.ports(params.args)  # type: ignore[no-any-return]
 
+    @classmethod
+    def step_ns(cls, params: Any) -> int | None:
+        """The simulator's step, where the parameters say it: windows are held against it before anything is built."""
+        return getattr(params, "dt", None)
+
     def build_model(self, params: Any, setup: Setup, helper: Any, dt_ns: int) -> None:
         """Call the user's function with its arguments, the seed and ``helper``; keep its bindings as ``inputs`` and ``outputs``."""
         check_steps(setup.window_ns, dt_ns, f"the {self.simulator.name} model {params.model}")
@@ -270,10 +302,11 @@ class ModelEngine:
             arriving = setup.inputs.get(name, port) if port.direction == "in" else port.but(dt_ns=port.dt_ns or setup.window_ns)
             if arriving.kind == "samples" and arriving.dt_ns and arriving.dt_ns % dt_ns:
                 comes = "what arrives has" if port.direction == "in" else "it has"
+                step, asked = format_ns(dt_ns), f"in ports(): Port({name!r}, …, dt_ns={dt_ns})"
                 raise CosimError(
-                    f"port {name!r}: {comes} a step of {format_ns(arriving.dt_ns)}, and the model's is {format_ns(dt_ns)}",
-                    why=f"{format_ns(arriving.dt_ns)} is not a whole number of {format_ns(dt_ns)}",
-                    mend=f"in ports(): Port({name!r}, …, dt_ns={dt_ns})",
+                    f"port {name!r}: {comes} a step of {format_ns(arriving.dt_ns)}, and the model's is {step}",
+                    why=f"{format_ns(arriving.dt_ns)} is not a whole number of {step}",
+                    mend=asked if port.direction == "out" else f"on the link: via: [{{resample: {{dt: {step}}}}}]; or {asked}",
                 )
             returned[name].bound(arriving, dt_ns)
 

@@ -33,6 +33,8 @@ class Simulator:
         What it can do, in words, by ``threads``, ``MPI`` and ``save``.
     probe
         Called with the imported module; what this installation can do, over ``can``.
+    how
+        To get it, where pip alone does not.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Simulator:
     alone: str = ""
     can: Mapping[str, str] = field(default_factory=dict)
     probe: Callable[[ModuleType], Mapping[str, str]] | None = None
+    how: str = ""
 
     @property
     def version(self) -> str | None:
@@ -65,7 +68,7 @@ class Simulator:
 
     def how_to_get(self) -> str:
         """For people: what to type."""
-        return (
+        return self.how or (
             f"pip install 'neuro-cosim[{self.extra}]'; or give it an environment of its own: "
             f"cosim env {self.extra}, and in the scenario python: {self.extra}"
         )

@@ -33,7 +33,7 @@ class Arbor(ModelEngine):
 
     Params = ArborParams
     simulator: ClassVar[Simulator] = Simulator(
-        "Arbor", "arbor", "arbor", "arbor", can={"threads": "yes: threads", "MPI": "no", "save": "yes"}
+        "Arbor", "arbor", "arbor", "arbor", can={"threads": "yes", "MPI": "no", "save": "yes"}
     )
 
     def __init__(self, params: ArborParams, setup: Setup) -> None:

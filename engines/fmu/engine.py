@@ -46,6 +46,10 @@ class Fmu:
     def ports(cls, params: FmuParams) -> Sequence[Port]:
         return [connector.port for connector in connectors(params)]
 
+    @classmethod
+    def step_ns(cls, params: FmuParams) -> int:
+        return step_of(params)
+
     def __init__(self, params: FmuParams, setup: Setup) -> None:
         self._fmpy = self.simulator.load()
         self._about, self._step_ns = describe(params.fmu), step_of(params)

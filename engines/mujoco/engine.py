@@ -112,6 +112,10 @@ class Mujoco(ModelEngine):
             ports.append(Port(f"camera_{name}", "out", "samples", camera.space(), "luminance", dt_ns=camera.dt or params.dt))
         return [port for port in ports if len(port.space)]
 
+    @classmethod
+    def step_ns(cls, params: MujocoParams) -> int:
+        return params.timestep or round(chosen_names(params).timestep_s * 1e9)
+
     def __init__(self, params: MujocoParams, setup: Setup) -> None:
         self._mj = mj = self.simulator.load()
         self._model = model = compiled(mj, params)

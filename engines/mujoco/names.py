@@ -43,6 +43,8 @@ class Names:
         Values of each; None where the file does not say it.
     joints
         ``hinge`` or ``slide`` of each joint of one axis.
+    timestep_s
+        MuJoCo's default unless the file says another.
     unreadable
         An element of the file whose names only MuJoCo knows; empty if there is none.
     """
@@ -51,6 +53,7 @@ class Names:
     sensors: dict[str, int | None] = field(default_factory=dict)
     joints: dict[str, str] = field(default_factory=dict)
     unreadable: str = ""
+    timestep_s: float = 0.002
 
 
 def read_names(text: str, folder: Path, whose: str) -> Names:
@@ -63,7 +66,9 @@ def read_names(text: str, folder: Path, whose: str) -> Names:
         return names
     joints = 0
     for section in inner(root, folder):
-        if section.tag == "actuator":
+        if section.tag == "option":
+            names.timestep_s = float(section.get("timestep", names.timestep_s))
+        elif section.tag == "actuator":
             for item in inner(section, folder):
                 names.actuators.append(item.get("name") or f"actuator_{len(names.actuators)}")
         elif section.tag == "sensor":
@@ -150,6 +155,7 @@ def choose(
         list(found.actuators if actuators is None else actuators),
         sizes,
         {name: found.joints.get(name, "") for name in (found.joints if joints is None else joints)},
+        timestep_s=found.timestep_s,
     )
     if not found.unreadable:
         hold("actuator", chosen.actuators, found.actuators, whose)

@@ -18,11 +18,11 @@ from typing import Annotated, Any, ClassVar
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cosim.sdk import CosimError, Duration, InputFile, ModelEngine, ModelParams, Payload, Setup, Simulator, Unit, Window
+from cosim.sdk import CosimError, Duration, InputFile, ModelEngine, ModelParams, Payload, Setup, Simulator, Unit, Window, format_ns
 from engines.neuron.bindings import Clock
 from engines.neuron.contents import random_streams
 from engines.neuron.helper import NeuronHelper
-from engines.neuron.mechanisms import load_mechanisms
+from engines.neuron.mechanisms import load_mechanisms, told
 from engines.neuron.memory import Memory
 
 
@@ -61,7 +61,8 @@ class Neuron(ModelEngine):
         file = getattr(params.model.module, "__file__", None)
         self.open(params, setup, *([Path(file).parent] if file else ()))
         try:
-            self.build_model(params, setup, self.helper, params.dt)
+            with told(f"NEURON has faults to tell of {params.model}"):
+                self.build_model(params, setup, self.helper, params.dt)
             self.start(params, setup)
         except BaseException:
             self.close()
@@ -109,8 +110,13 @@ class Neuron(ModelEngine):
         h, pc = self._h, self._pc
         if h.CVode().active():
             raise CosimError(f"{params.model} turns CVode on", why="windows are whole numbers of fixed steps", mend="leave it off")
+        if abs(h.dt - params.dt / 1e6) > 1e-9:
+            found = f"{h.dt:g} ms"
+            raise CosimError(
+                f"{params.model} sets h.dt to {found}, and the engine's dt is {format_ns(params.dt)}",
+                mend=f"leave it out of the model; in the scenario: dt: {found}",
+            )
         self._renumber_random()
-        h.dt = params.dt / 1e6
         pc.nthread(params.threads)
         pc.set_maxstep(10)  # NEURON 9.0: psolve refuses to run without, and it must stand before finitialize
         h.finitialize(params.v_init)

@@ -41,8 +41,17 @@ class Steps(ModelEngine):
 
     Params = StepsParams
     simulator: ClassVar[Simulator] = Simulator(
-        "STEPS", "steps", "steps", "steps", can={"threads": "no", "MPI": "no (serial solvers)", "save": "yes"}
+        "STEPS",
+        "steps",
+        "steps",
+        "steps",
+        can={"threads": "no", "MPI": "no (serial solvers)", "save": "yes"},
+        how="STEPS is compiled from source: make test-steps does it, docs/simulators/steps.md says how",
     )
+
+    @classmethod
+    def step_ns(cls, params: StepsParams) -> int:
+        return params.step
 
     def __init__(self, params: StepsParams, setup: Setup) -> None:
         # STEPS 5.1 makes a folder .logs wherever it is imported

@@ -166,7 +166,7 @@ def _delays(ax: Any, rates: SampledSignal, spikes: SpikeTrain, brain: Any) -> No
     shown = lags < 2.5 * tract_ms[nearest]
     small.plot(lags[shown], correlations[shown, nearest], color=INK, lw=0.8)
     small.set_xlabel("lag (ms)", fontsize=7, labelpad=1)
-    small.settitle(f"correlation, {brain.labels[direct[nearest]]}", fontsize=7, pad=2)
+    small.set_title(f"correlation, {brain.labels[direct[nearest]]}", fontsize=7, pad=2)
     small.tick_params(labelsize=6)
     small.spines[["top", "right"]].set_visible(False)
 

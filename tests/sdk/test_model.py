@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +133,11 @@ def test_a_function_without_annotation_takes_no_arguments(written):
         ([("def build", "def built")], "no function 'build'"),
         ([("from cosim.sdk import Params", "import no_such_simulator\nfrom cosim.sdk import Params")], "install no_such_simulator"),
         ([("return [", "return [5,")], "ports() of"),
+        ([("    return [\n", "    return 5\n    [\n")], "returns int"),
+        ([("    space = Space", "    import no_such_simulator\n    space = Space")], "ports() does without"),
+        ([("args.cells)\n    return", "args.nothing)\n    return")], "model.py:"),
+        ([("args: Sum, seed", "args, seed")], "def build(args: MyParams, seed, sim)"),
+        ([("args: Sum, seed", "args: 'Summ', seed")], "'Summ' is not in the file"),
         ([("def build(", "def build((")], "SyntaxError"),
     ],
 )
@@ -154,6 +161,53 @@ def test_what_is_not_sampled_yet_is_kept_for_its_row():
         now[0] = value
         output.sample()
     assert output.take(Window(0, 4)).values.tolist() == [[2.0], [4.0]]
+
+
+def scenario(model, window="2 ms", dt="1 ms", delay="0 ms"):
+    source = {"use": "player", "window": "2 ms", "params": {"values": [[1.0], [2.0]], "dt": dt, "repeat": True}}
+    adders = {"use": ADDERS, "window": window, "params": {"model": model}}
+    link = {"from": "source.out", "to": "adders.x", "delay": delay}
+    return {
+        "cosim": 1, "about": {"name": "m"}, "clock": {"stop": "12 ms"}, "engines": {"source": source, "adders": adders},
+        "links": {"in": link}, "record": {"streams": ["adders.sum"]},
+    }  # fmt: skip
+
+
+def test_a_window_that_does_not_fit_is_told_when_the_scenario_is_checked(written):
+    (fault,) = cosim.check(scenario(written(), window="1.2 ms")).faults
+    assert "not a whole number of the 500 us steps of adders's model" in fault.what
+    assert "1 ms, 1.5 ms" in fault.mend
+    (fault,) = cosim.check(scenario(written(), delay="0.2 ms")).faults
+    assert "a delay of 200 us is not a whole number of the 500 us steps" in fault.what
+
+
+def test_rows_finer_than_a_step_are_resampled(written, tmp_path):
+    """Rows of 0.2 ms, 1 and 2 in turn, into steps of 0.5 ms: 1.4 over the first two, 1.6 over the next."""
+    run = cosim.run(scenario(written(), dt="0.2 ms"), out=tmp_path / "run", transport="inline")
+    np.testing.assert_allclose(run.samples("adders.sum").values[:, 0], np.cumsum(np.tile([0.028, 0.032], 6)))
+
+
+def test_a_port_without_channels_is_a_fault(written):
+    (fault,) = faults(written(), args={"cells": 0})
+    assert fault.what == "port a.x has no channels"
+
+
+def test_a_file_in_the_current_folder_does_not_hide_a_simulator(written, tmp_path):
+    """The worker of a model in nest.py must find NEST, not that file; here the simulator is Python's fractions."""
+    (tmp_path / "fractions.py").write_text("raise SystemExit('this is no simulator')")
+    (tmp_path / "scenario.yaml").write_text(as_yaml(scenario(written())))
+    command = [str(Path(sys.executable).with_name("cosim")), "run", "scenario.yaml", "--transport", "zeromq", "--out", "run"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_an_error_of_the_model_names_its_line_and_its_root(written, tmp_path):
+    broken = "    try:\n        1 / 0\n    except ZeroDivisionError as error:\n        raise RuntimeError('see above') from error\n"
+    with pytest.raises(cosim.CosimError) as caught:
+        cosim.run(scenario(written(("    inputs =", f"{broken}    inputs ="))), out=tmp_path / "run", transport="inline")
+    assert caught.value.what == "ZeroDivisionError: division by zero"
+    assert "engine adders, while it was built" in caught.value.where
+    assert "model.py:" in caught.value.why
 
 
 # -- the simulator --------------------------------------------------------------------------------------------------------
