@@ -39,8 +39,7 @@ class Nest(ModelEngine):
     Random numbers that NEST draws (also for ``rate_in``) are drawn in slices of the smallest delay of the network, for one
     generator after the other: they are the same for all windows that are a multiple of it, and for one number of threads.
 
-    With ``ranks`` NEST runs on the engine's MPI ranks where its build has MPI. That part follows NEST's documentation and has
-    still to be tried with such a build.
+    With ``ranks`` NEST runs on the engine's MPI ranks where its build has MPI; they must be all ranks of the job.
 
     References
     ----------

@@ -93,9 +93,7 @@ def join_ranks(nest: Any, comm: Any) -> None:
             why="the wheels of nest-simulator have none",
             mend="params: {threads: …} instead of ranks; or build NEST with -Dwith-mpi=ON and name its python: in the scenario",
         )
-    if ranks > 1:
-        nest.set_communicator(comm)  # NEST 3.10: does nothing, hence the check below
-    if (found := nest.num_processes) != ranks:
+    if (found := nest.num_processes) != ranks:  # NEST 3.10: set_communicator() does nothing
         raise CosimError(
             f"NEST runs on {found} MPI ranks, and the engine has {ranks}",
             why=f"NEST {nest.__version__} takes all ranks of the MPI job",
