@@ -279,9 +279,10 @@ def doctor() -> None:
     rows = machine_report()
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, finding, well in rows:
-        table.add_row("[green]ok[/green]" if well else "[red]!![/red]", name, escape(finding))
+        mark = "[dim]--[/dim]" if well is None else "[green]ok[/green]" if well else "[red]!![/red]"
+        table.add_row(mark, name, escape(finding))
     wide_console().print(table)
-    if not all(well for *_, well in rows):
+    if any(well is False for *_, well in rows):
         raise typer.Exit(FAILED)
 
 

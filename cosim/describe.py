@@ -140,9 +140,11 @@ def _port(port: Port) -> str:
     return port.describe() + step
 
 
-def machine_report() -> list[tuple[str, str, bool]]:
-    """What ``cosim doctor`` looks at: name, finding, whether it is well."""
-    rows = [("python", f"{platform.python_version()}  {sys.executable}", sys.version_info >= (3, 11))]
+def machine_report() -> list[tuple[str, str, bool | None]]:
+    """What ``cosim doctor`` looks at: name, finding, whether it is well; None for what is not there and need not be."""
+    rows: list[tuple[str, str, bool | None]] = [
+        ("python", f"{platform.python_version()}  {sys.executable}", sys.version_info >= (3, 11))
+    ]
     packages = ("neuro-cosim", "numpy", "numba", "scipy", "h5py", "pyzmq", "networkx", "pydantic")
     rows += [(package, _version(package), _version(package) != "missing") for package in packages]
     rows.append(("cores", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} usable", True))
@@ -152,9 +154,9 @@ def machine_report() -> list[tuple[str, str, bool]]:
     return rows
 
 
-def _simulator_rows() -> list[tuple[str, str, bool]]:
+def _simulator_rows() -> list[tuple[str, str, bool | None]]:
     """Every simulator that an installed engine wraps: version, what it can do, where it is."""
-    rows = []
+    rows: list[tuple[str, str, bool | None]] = []
     for found in everywhere():
         engine = found.engine if found.where == "here" else f"{found.engine} ({found.where})"
         can = ", ".join(f"{what}: {how}" for what, how in found.can.items())
@@ -163,7 +165,8 @@ def _simulator_rows() -> list[tuple[str, str, bool]]:
         elif found.version:
             rows.append((engine, f"{found.name} {found.version}; {can}  ({found.place})", True))
         else:
-            rows.append((engine, f"{found.name} is not installed: {found.how}", True))
+            how = found.how or f"pip install 'neuro-cosim[{found.extra}]', or cosim env {found.extra}"
+            rows.append((engine, f"{found.name} is not installed: {how}", None))
     return rows
 
 

@@ -138,7 +138,7 @@ def _look(engine: str, simulator: Simulator) -> Found:
             can |= dict(simulator.probe(module)) if simulator.probe else {}
         except Exception as error:  # a simulator may raise anything while it is imported
             fault = str(error).splitlines()[0]
-    return Found(engine, simulator.name, simulator.extra, "here", version, place, can, fault, simulator.how_to_get())
+    return Found(engine, simulator.name, simulator.extra, "here", version, place, can, fault, simulator.how)
 
 
 if __name__ == "__main__":

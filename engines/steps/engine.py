@@ -46,7 +46,7 @@ class Steps(ModelEngine):
         "steps",
         "steps",
         can={"threads": "no", "MPI": "no (serial solvers)", "save": "yes"},
-        how="STEPS is compiled from source: make test-steps does it, docs/simulators/steps.md says how",
+        how="it is compiled from source, docs/simulators/steps.md says how",
     )
 
     @classmethod
