@@ -142,8 +142,7 @@ def _port(port: Port) -> str:
 
 def machine_report() -> list[tuple[str, str, bool | None]]:
     """What ``cosim doctor`` looks at: name, finding, whether it is well; None for what is not there and need not be."""
-    python = f"{platform.python_version()}  {sys.executable}"
-    rows: list[tuple[str, str, bool | None]] = [("python", python, sys.version_info >= (3, 11))]
+    rows: list[tuple[str, str, bool | None]] = [
         ("python", f"{platform.python_version()}  {sys.executable}", sys.version_info >= (3, 11))
     ]
     packages = ("neuro-cosim", "numpy", "numba", "scipy", "h5py", "pyzmq", "networkx", "pydantic")
