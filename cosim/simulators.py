@@ -83,9 +83,7 @@ def lacking_here(plan: Callable[[], Plan]) -> list[str]:
         names = sorted({simulator.name for simulator in missing(plan()).values()})
     except ScenarioError as error:
         told = [fault.what for fault in error.faults]
-        if not all(
-            "not installed" in what for what in told
-        ):  # told by whoever wanted the package, through the checks of its parameters
+        if not all("not installed" in what for what in told):  # as engines say it when their parameters are checked
             raise
         return told
     return [f"{name} is not installed" for name in names]

@@ -19,7 +19,7 @@ from typing import Any
 from cosim.runtime import wire
 from cosim.runtime.coordinator import Coordinator, Listener
 from cosim.runtime.failures import describe_failure
-from cosim.runtime.placement import pack
+from cosim.runtime.placement import first_clash, pack
 from cosim.runtime.process import ReportingHandler
 from cosim.runtime.transports import mpi as mpi_transport
 from cosim.runtime.transports.inline import Inline
@@ -72,14 +72,13 @@ def _workers_needed(plan: Plan) -> Counter[Path | None]:
 
 def _check_alone(plan: Plan, homes: Mapping[str, int], mend: str) -> None:
     """A CosimError where one process would hold two models of a simulator that can hold one."""
-    held: dict[tuple[int, str], str] = {}
-    for name, engine in plan.engines.items():
-        if engine.alone and (other := held.setdefault((homes[name], engine.alone), name)) != name:
-            raise CosimError(
-                f"{other} and {name} are both models of {engine.alone}, and would share a process",
-                why=f"{engine.alone} holds one model a process",
-                mend=mend,
-            )
+    if clash := first_clash(plan, homes):
+        alone = plan.engines[clash[0]].alone
+        raise CosimError(
+            f"{clash[0]} and {clash[1]} are both models of {alone}, and would share a process",
+            why=f"{alone} holds one model a process",
+            mend=mend,
+        )
 
 
 def agree_on_plan(make: Callable[[], Plan], transport: str | None) -> Plan:

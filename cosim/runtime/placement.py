@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cosim.scenario.plan import EnginePlan, Plan
@@ -23,7 +23,7 @@ def pack(plan: Plan, workers: int, interpreters: Sequence[Path | None] | None = 
     if (interpreters is not None and any(interpreters)) or workers >= len(plan.engines):
         return even
     together = _neighbours_together(plan, workers)
-    return together if _busiest(plan, together) <= _SLACK * _busiest(plan, even) and _all_alone(plan, together) else even
+    return together if _busiest(plan, together) <= _SLACK * _busiest(plan, even) and not first_clash(plan, together) else even
 
 
 def _dearest_first(plan: Plan, workers: int, interpreters: Sequence[Path | None] | None) -> dict[str, int]:
@@ -49,10 +49,13 @@ def _neighbours_together(plan: Plan, workers: int) -> dict[str, int]:
     return homes
 
 
-def _all_alone(plan: Plan, homes: dict[str, int]) -> bool:
-    """Whether no worker has two models of a simulator that holds one a process."""
-    lone = [(homes[e.name], e.alone) for e in plan.engines.values() if e.alone]
-    return len(set(lone)) == len(lone)
+def first_clash(plan: Plan, homes: Mapping[str, int]) -> tuple[str, str] | None:
+    """Two engines that would share a worker, where it can hold one of them only."""
+    held: dict[tuple[int, str], str] = {}
+    for name, engine in plan.engines.items():
+        if engine.alone and (other := held.setdefault((homes[name], engine.alone), name)) != name:
+            return other, name
+    return None
 
 
 def _along_links(plan: Plan) -> list[EnginePlan]:

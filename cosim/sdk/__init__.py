@@ -1,5 +1,6 @@
 """All that the author of an engine or a translator imports."""
 
+from cosim.sdk.cache import made_once
 from cosim.sdk.engine import HELD, NOT_FED, Engine, Params, Restorable, Setup
 from cosim.sdk.errors import CosimError, ScenarioError, did_you_mean
 from cosim.sdk.model import (
@@ -48,6 +49,7 @@ __all__ = [
     "check_steps",
     "did_you_mean",
     "format_ns",
+    "made_once",
     "nearest_multiples",
     "numpy_seeded",
     "spikes_from_steps",

@@ -49,50 +49,50 @@ class ModelFunction:
     """The user's function, by where it stands: ``column.py:build`` (``build`` unless given) or ``package.module:function``."""
 
     def __init__(self, text: str, folder: Path) -> None:
-        place, _, name = text.partition(":")
+        self.file, _, name = text.partition(":")
         self.text, self.name = text, name or "build"
-        if not place.endswith(".py") and "/" in place:
-            raise CosimError(f"{text!r} names no Python file", mend=f"{place}.py:{self.name}")
-        if place.endswith(".py"):
-            self.module: ModuleType = load_file((folder / Path(place).expanduser()).resolve(), text)
+        if self.file.endswith(".py"):
+            self.module: ModuleType = load_file((folder / Path(self.file).expanduser()).resolve(), text)
+        elif "/" in self.file:
+            raise CosimError(f"{text!r} names no Python file", mend=f"{self.file}.py:{self.name}")
         else:
-            self.module = load_module(place, text)
+            self.module = load_module(self.file, text)
         self.function: Callable[..., Any] = self._find(self.name)
         self.args_type = self._args_type()
 
     def ports(self, args: Any) -> list[Port]:
         """What the file's ``ports(args)`` declares."""
-        declare, file = self._find("ports"), self.text.partition(":")[0]
+        declare = self._find("ports")
         try:
             returned = declare(args)
         except CosimError:
             raise
         except Exception as error:  # the user's code may raise anything
-            frames = traceback.extract_tb(error.__traceback__)
-            frame = next((f for f in reversed(frames) if f.filename == self.module.__file__), frames[-1])
-            untyped = self.args_type is Params and isinstance(error, AttributeError)
-            late = isinstance(error, ModuleNotFoundError)
-            raise CosimError(
-                f"ports() of {file} raised {type(error).__name__}",
-                why=f"{frame.filename}:{frame.lineno}: {error}",
-                mend=f"name the class of the arguments: def {self.name}(args: MyParams, seed, sim), with class MyParams(Params)"
-                if untyped
-                else "import the simulator inside build(): ports() does without"
-                if late
-                else "",
-            ) from error
-        declared = list(returned) if isinstance(returned, Iterable) else [returned]
-        if not isinstance(returned, Iterable) or any(not isinstance(port, Port) for port in declared):
-            given = next((port for port in declared if not isinstance(port, Port)), returned)
-            raise CosimError(f"ports() of {file} returns {type(given).__name__}", mend="a list of cosim.sdk.Port")
+            raise self._ports_fault(error) from error
+        declared = list(returned) if isinstance(returned, Iterable) else None
+        strange = [returned] if declared is None else [port for port in declared if not isinstance(port, Port)]
+        if declared is None or strange:
+            raise CosimError(f"ports() of {self.file} returns {type(strange[0]).__name__}", mend="a list of cosim.sdk.Port")
         return declared
+
+    def _ports_fault(self, error: Exception) -> CosimError:
+        """What the file's ``ports`` raised, with its own line there, and the two slips that are easily made."""
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = next((f for f in reversed(frames) if f.filename == self.module.__file__), frames[-1])
+        mend = ""
+        if isinstance(error, ModuleNotFoundError):
+            mend = "import the simulator inside build(): ports() does without"
+        elif isinstance(error, AttributeError) and self.args_type is Params:
+            mend = f"name the class of the arguments: def {self.name}(args: MyParams, seed, sim), with class MyParams(Params)"
+        what = f"ports() of {self.file} raised {type(error).__name__}"
+        return CosimError(what, why=f"{frame.filename}:{frame.lineno}: {error}", mend=mend)
 
     def _find(self, name: str) -> Callable[..., Any]:
         found = getattr(self.module, name, None)
         if callable(found):
             return found  # type: ignore[no-any-return]
         known = [n for n, v in vars(self.module).items() if inspect.isfunction(v) and v.__module__ == self.module.__name__]
-        raise CosimError(f"{self.text.partition(':')[0]} has no function {name!r}", mend=did_you_mean(name, known))
+        raise CosimError(f"{self.file} has no function {name!r}", mend=did_you_mean(name, known))
 
     def _args_type(self) -> type[Params]:
         """The class of the function's first parameter, as annotated; one without fields where there is none."""
@@ -208,9 +208,16 @@ class OutputBinding(Binding):
 
 
 class StepInput(InputBinding):
-    """Samples that a simulator reads step by step: ``at(step)`` is the row in force, (channels,) float64; 0 without a link."""
+    """Samples that a simulator reads step by step: ``at(step)`` is the row in force, (channels,) float64; 0 without a link.
+
+    Attributes
+    ----------
+    fed
+        Whether anything has arrived: false in a run without a link to the port.
+    """
 
     kind = "samples"
+    fed = False
 
     def __init__(self, channels: int) -> None:
         self.channels = channels
@@ -218,7 +225,7 @@ class StepInput(InputBinding):
         self._each = 1
 
     def give(self, window: Window, payload: Samples) -> None:
-        self._rows, self._each = payload.values, payload.dt_ns // self.dt_ns
+        self._rows, self._each, self.fed = payload.values, payload.dt_ns // self.dt_ns, True
 
     def at(self, step: int) -> NDArray[np.float64]:
         """The row in force over ``step`` of the window, counted from 0; only to be read."""

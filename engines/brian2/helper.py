@@ -99,7 +99,7 @@ class SamplesIn(StepInput):
 
     def __init__(self, place: Place) -> None:
         super().__init__(len(place.array))
-        self._place, self._fed = place, False
+        self._place = place
 
     def bound(self, port: Port, dt_ns: int) -> None:
         super().bound(port, dt_ns)
@@ -107,11 +107,10 @@ class SamplesIn(StepInput):
 
     def give(self, window: Window, payload: Samples) -> None:
         super().give(window, Samples(window, payload.values * self._factor))
-        self._fed = True
 
     def act(self, step: int) -> None:
         """Before a step: write the row that comes into force."""
-        if self._fed and step % self._each == 0:
+        if self.fed and step % self._each == 0:
             self._place.array[:] = self.at(step)
 
 

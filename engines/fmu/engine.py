@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.sdk import CosimError, Payload, Port, Samples, Setup, Simulator, Window
-from cosim.sdk.model import check_steps
+from cosim.sdk import CosimError, Payload, Port, Samples, Setup, Simulator, Window, check_steps
 from cosim.sdk.time import format_ns
 from cosim.sdk.units import parse
 from engines.fmu.description import TYPES, describe

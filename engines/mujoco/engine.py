@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -58,6 +59,11 @@ class MujocoParams(ModelParams):
     bodies: Annotated[list[str], Field(description="whose position, pushes and contacts are ports")] = []
     cameras: Annotated[dict[str, Camera], Field(description="whose images are ports")] = {}
 
+    @cached_property
+    def names(self) -> Names:
+        """What ports are made of: read once, for ports, step and bindings ask for it."""
+        return chosen_names(self)
+
     @field_validator("actuators", "sensors", "joints", "bodies")
     @classmethod
     def _once(cls, names: Any) -> Any:
@@ -92,7 +98,7 @@ class Mujoco(ModelEngine):
 
     @classmethod
     def ports(cls, params: MujocoParams) -> Sequence[Port]:
-        names = chosen_names(params)
+        names = params.names
         kinds = set(names.joints.values())
         position, velocity, force = UNITS[kinds.pop() if len(kinds) == 1 else ""]
         control, joints = Space(tuple(names.actuators)), Space(tuple(names.joints))
@@ -114,7 +120,7 @@ class Mujoco(ModelEngine):
 
     @classmethod
     def step_ns(cls, params: MujocoParams) -> int:
-        return params.timestep or round(chosen_names(params).timestep_s * 1e9)
+        return params.timestep or round(params.names.timestep_s * 1e9)
 
     def __init__(self, params: MujocoParams, setup: Setup) -> None:
         self._mj = mj = self.simulator.load()
@@ -138,7 +144,7 @@ class Mujoco(ModelEngine):
         setup.log.info("%d degrees of freedom, %d actuators, step %s", model.nv, model.nu, format_ns(self._dt_ns))
 
     def _bindings(self, params: MujocoParams) -> dict[str, Any]:
-        model, data, names = self._model, self._data, chosen_names(params)
+        model, data, names = self._model, self._data, params.names
         check_kinds(model, names)
         actuators, bodies = rows_of(model, "actuator", names.actuators), rows_of(model, "body", params.bodies)
         joints = rows_of(model, "joint", list(names.joints))

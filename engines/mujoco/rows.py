@@ -17,19 +17,15 @@ class Force(StepInput):
     def __init__(self, array: NDArray[np.float64], rows: Sequence[int]) -> None:
         self._shape = array[np.asarray(rows, np.intp)].shape
         super().__init__(math.prod(self._shape))
-        self._array, self._driven, self._is_fed = array, np.asarray(rows, np.intp), False
+        self._array, self._driven = array, np.asarray(rows, np.intp)
 
     @property
     def each(self) -> int:
         """Steps over which a row is in force; 0 without a link."""
-        return self._each if self._is_fed else 0
-
-    def give(self, window: Window, payload: Samples) -> None:
-        super().give(window, payload)
-        self._is_fed = True
+        return self._each if self.fed else 0
 
     def apply(self, step: int) -> None:
-        if self._is_fed:
+        if self.fed:
             self._array[self._driven] = self.at(step).reshape(self._shape)
 
 

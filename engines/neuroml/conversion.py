@@ -15,9 +15,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from cosim.sdk import CosimError, Setup
+from cosim.sdk import CosimError, Setup, made_once
 from engines.neuroml.network import Network
-from engines.neuron.mechanisms import made_once
 
 NEURON_UNITS = {
     "voltage": "mV", "current": "nA", "conductance": "uS", "capacitance": "nF", "time": "ms", "per_time": "1/ms",

@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cosim.sdk import CosimError, Setup
+from cosim.sdk import CosimError, Setup, made_once
 
 _loaded: dict[str, bytes] = {}
 """The files whose mechanisms this process has, and what they hold."""
@@ -23,13 +23,21 @@ _loaded: dict[str, bytes] = {}
 
 @contextlib.contextmanager
 def told(what: str, mend: str = "") -> Iterator[None]:
-    """What NEURON prints about an error becomes the error's reason: its exception says little, and faults in hoc raise none."""
+    """What NEURON prints about an error becomes the error's reason: its exception says little, and faults in hoc raise none.
+
+    Where NEURON says nothing, an error is somebody else's and goes on as it is, and so does what was printed.
+    """
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             yield
     except RuntimeError as error:
-        raise CosimError(what, why=said.getvalue().strip() or str(error), mend=mend) from error
+        if "NEURON:" not in said.getvalue():
+            raise
+        raise CosimError(what, why=said.getvalue().strip(), mend=mend) from error
+    finally:
+        if "NEURON:" not in said.getvalue():
+            sys.stderr.write(said.getvalue())
     if "NEURON:" in said.getvalue():
         raise CosimError(what, why=said.getvalue().strip(), mend=mend)
 
@@ -82,19 +90,3 @@ def compiled(folder: Path, key: str, setup: Setup) -> Path:
 
     kept = made_once("nmodl", key, compile_into)
     return next(found for found in kept.rglob("libnrnmech.*") if found.suffix in (".so", ".dylib"))
-
-
-def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The cache's folder of that key; ``make`` fills it where it is missing.
-
-    It is filled beside the cache and moved there when whole, so that two processes may do it at once.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosim" / kind
-    if not (cache / key).is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as made:
-            make(Path(made))
-            with contextlib.suppress(OSError):  # another process was first
-                Path(made).rename(cache / key)
-                Path(made).mkdir()  # for TemporaryDirectory to remove
-    return cache / key

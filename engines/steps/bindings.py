@@ -20,14 +20,10 @@ class SetIn(StepInput):
 
     def __init__(self, channels: int, put: Callable[[NDArray[np.float64]], Any]) -> None:
         super().__init__(channels)
-        self._put, self._fed = put, False
-
-    def give(self, window: Window, payload: Samples) -> None:
-        super().give(window, payload)
-        self._fed = True
+        self._put = put
 
     def act(self, step: int) -> None:
-        if self._fed:
+        if self.fed:
             self._put(self.at(step))
 
 
@@ -90,16 +86,11 @@ class Reactions(OutputBinding):
 
     def bound(self, port: Port, dt_ns: int) -> None:
         super().bound(port, dt_ns)
-        self._steps = 0
         self.start()
 
     def start(self) -> None:
         """Count from here."""
         self._last = self._read()
-
-    def sample(self) -> None:
-        """The simulation stands at the end of a step."""
-        self._steps += 1
 
     def _read(self) -> NDArray[np.int64]:
         return np.array([get() for get in self._getters], np.int64)
@@ -116,11 +107,12 @@ class ExtentOut(Reactions):
 
     def __init__(self, getters: Sequence[Getter], per_second: bool) -> None:
         super().__init__(getters)
-        self._per_second = per_second
+        self._per_second, self._steps = per_second, 0
         self._rows: list[NDArray[np.float64]] = []
 
     def sample(self) -> None:
-        super().sample()
+        """The simulation stands at the end of a step."""
+        self._steps += 1
         assert self.port.dt_ns is not None
         if self._steps % (self.port.dt_ns // self.dt_ns) == 0:
             self._rows.append(self._since() * (1e9 / self.port.dt_ns if self._per_second else 1.0))
@@ -140,7 +132,7 @@ class EventsOut(Reactions):
         self._happened: list[NDArray[np.int64]] = []
 
     def sample(self) -> None:
-        super().sample()
+        """The simulation stands at the end of a step."""
         self._happened.append(self._since())
 
     def take(self, window: Window) -> Payload:

@@ -11,10 +11,9 @@ from typing import Any
 
 from pydantic import model_validator
 
-from cosim.sdk import CosimError, Simulator
+from cosim.sdk import CosimError, Simulator, made_once
 from cosim.sdk.units import told
 from engines.neuroml import NeuroML, NeuroMLParams
-from engines.neuron.mechanisms import made_once
 
 SCRIPT = Path(__file__).with_name("make_network.py")
 C302 = Simulator("c302", "c302", "c302", "neuroml")

@@ -1,0 +1,25 @@
+"""What takes long to make, such as compiled mechanisms, is made once a machine and kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The folder of that kind and key in the user's cache; ``make`` fills it where it is missing.
+
+    It is filled beside the cache and moved there when whole, so that two processes may do it at once.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosim" / kind
+    if not (cache / key).is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as made:
+            make(Path(made))
+            with contextlib.suppress(OSError):  # another process was first
+                Path(made).rename(cache / key)
+                Path(made).mkdir()  # for TemporaryDirectory to remove
+    return cache / key
