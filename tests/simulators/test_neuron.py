@@ -438,9 +438,13 @@ def test_a_missing_neuron_is_told(monkeypatch):
 
 def test_what_is_not_neurons_goes_on_as_it_is(capsys):
     """A model's own error keeps its kind, and what the model writes to the standard error is not kept from the user."""
-    with pytest.raises(RuntimeError, match="the model's own"), mechanisms.told("NEURON has faults to tell"):
+
+    def build():
         sys.stderr.write("a warning of the model\n")
         raise RuntimeError("the model's own")
+
+    with pytest.raises(RuntimeError, match="the model's own"), mechanisms.told("NEURON has faults to tell"):
+        build()
     assert capsys.readouterr().err == "a warning of the model\n"
     with pytest.raises(CosimError, match="faults to tell") as caught, mechanisms.told("NEURON has faults to tell"):
         sys.stderr.write("NEURON: syntax error\n")
