@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import HELD, NOT_FED, CosimError, Payload, Port, Samples, Setup, Space, Window
-from engines.neural_mass.connectome import Connectome, build_connectome
+from engines.connectome import Connectome, build_connectome
 from engines.neural_mass.params import NeuralMassParams
 from engines.neural_mass.wiring import Regions, connect, lead_steps, remaining_steps, split_regions
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Space, format_ns
-from engines.neural_mass.connectome import Connectome
+from engines.connectome import Connectome
 
 Ints = NDArray[np.int64]
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.claims import Claim, load_beside
 from cosim.results import Run, SpikeTrain
-from engines.neural_mass.connectome import build_connectome
-from engines.neural_mass.params import ConnectomeParams
+from engines.connectome import ConnectomeParams, build_connectome
 
 HERE = Path(__file__)
 brain_and_labels, stimulus, rates_hz, inflow_hz, working_point, first_heard_ms, POOLED = (

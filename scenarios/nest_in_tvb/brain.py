@@ -10,8 +10,7 @@ Montbrió, Pazó and Roxin (2015), Phys Rev X 5, 021028. Connectome: ``connectiv
 """
 
 from cosim.sdk import Params, Port
-from engines.neural_mass.connectome import build_connectome
-from engines.neural_mass.params import ConnectomeParams
+from engines.connectome import ConnectomeParams, build_connectome
 from engines.tvb import lead_ns
 
 DT = 100_000  # ns

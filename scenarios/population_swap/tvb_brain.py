@@ -4,8 +4,7 @@ TVB counts time in ms, so its rates are in kHz. With cr = tau its coupling term 
 """
 
 from cosim.sdk import Params, Port
-from engines.neural_mass.connectome import build_connectome
-from engines.neural_mass.params import ConnectomeParams
+from engines.connectome import ConnectomeParams, build_connectome
 from engines.tvb import lead_ns
 
 DT = 100_000  # ns

@@ -15,8 +15,8 @@ from neural_mass_reference import simulate
 
 from cosim.sdk import CosimError, Port, Samples, Setup, Window
 from cosim.sdk.contract import EngineContract
+from engines.connectome import build_connectome
 from engines.neural_mass import NeuralMass
-from engines.neural_mass.connectome import build_connectome
 
 MS, DT = 1_000_000, 100_000
 SIX = {"generate": {"regions": 6, "seed": 3, "density": 0.6}}

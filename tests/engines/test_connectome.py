@@ -12,10 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from cosim.sdk import CosimError
-from engines.neural_mass import readers
-from engines.neural_mass.connectome import build_connectome
-from engines.neural_mass.generator import generate
-from engines.neural_mass.params import ConnectomeParams
+from engines.connectome import build_connectome, tvb_zip
+from engines.connectome.generator import generate
+from engines.connectome.params import ConnectomeParams
 
 needs_tvb_data = pytest.mark.skipif(find_spec("tvb_data") is None, reason="tvb-data is not installed")
 FILES = {
@@ -72,7 +71,7 @@ def test_an_unknown_name_is_told_with_the_near_ones():
 
 
 def test_a_missing_package_is_told_with_what_to_install(monkeypatch):
-    monkeypatch.setattr(readers, "find_spec", lambda name: None)
+    monkeypatch.setattr(tvb_zip, "find_spec", lambda name: None)
     with pytest.raises(CosimError) as caught:
         build(tvb="connectivity_76")
     assert "pip install tvb-data" in caught.value.mend

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.neural_mass.params import GenerateParams
+from engines.connectome.params import GenerateParams
 
 _SEMI_AXES_MM = np.array([60.0, 85.0, 60.0])  # about a human hemisphere: across, front to back, up
 _GAP_MM = 10.0  # between the hemispheres

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Space
-from engines.neural_mass.generator import generate
-from engines.neural_mass.params import ConnectomeParams
-from engines.neural_mass.readers import find_tvb, hemispheres_of, read_zip
+from engines.connectome.generator import generate
+from engines.connectome.params import ConnectomeParams
+from engines.connectome.tvb_zip import find_tvb, hemispheres_of, read_zip
 
 Floats = NDArray[np.float64]
 UM_PER_MM = 1000.0
