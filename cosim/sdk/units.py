@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,6 +49,32 @@ def factor(source: str, target: str) -> float:
         return float(f"{exact:.15g}")  # pint multiplies prefixes as floats: 999.9999999999999 nS to a uS
     except Exception as error:  # pint raises many kinds: unknown name, bad syntax, other dimension, offset unit
         raise CosimError(f"{source or 'a bare number'} cannot be converted to {target}", why=str(error).splitlines()[0]) from None
+
+
+@lru_cache(maxsize=1024)
+def si_dimension(unit: str) -> tuple[float, tuple[Fraction, ...]]:
+    """The factor of a unit to SI, and its exponents of kg, m, s, A, K, mol and cd: ``("ms") == (0.001, (0, 0, 1, 0, 0, 0, 0))``."""
+    if unit in TIME_UNITS:
+        return TIME_UNITS[unit] / 1e9, (Fraction(0), Fraction(0), Fraction(1), *[Fraction(0)] * 4)
+    if unit in ("1", ""):
+        return 1.0, (Fraction(0),) * 7
+    registry = _registry()
+    try:
+        quantity = registry.Quantity(1.0, unit).to_base_units()
+        if registry.Quantity(0.0, unit).to_base_units().magnitude:
+            raise CosimError("it is counted from another zero than K")
+    except Exception as error:  # pint raises many kinds: unknown name, bad syntax, offset unit
+        raise CosimError(f"{unit!r} is not a unit", why=str(error).splitlines()[0], mend="write it like mV, 1/ms or nS/um**2") from None
+    powers = {str(name): Fraction(power).limit_denominator(64) for name, power in quantity.unit_items()}
+    names = {"kilogram": 0, "meter": 1, "second": 2, "ampere": 3, "kelvin": 4, "mole": 5, "candela": 6, "radian": None}
+    found = [Fraction(0)] * 7
+    for name, power in powers.items():
+        row = names.get(name)
+        if name not in names:
+            raise CosimError(f"{unit!r} has no place among SI units", why=f"it comes down to {name}")
+        if row is not None:
+            found[row] = power
+    return float(f"{quantity.magnitude:.15g}"), tuple(found)
 
 
 def parse(text: str, unit: str) -> float:

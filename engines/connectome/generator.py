@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from types import MappingProxyType
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.connectome.params import GenerateParams
+from engines.connectome.tracts import Entries, Floats, Ints, Tracts
 
 _SEMI_AXES_MM = np.array([60.0, 85.0, 60.0])  # about a human hemisphere: across, front to back, up
 _GAP_MM = 10.0  # between the hemispheres
+_BLOCK = 2**20
+"""Pairs of regions looked at at once."""
+_DENSE = 1000
+"""Regions up to which the weights are summed as a full matrix, zeros and all: to the last bit what seeds are known by."""
 
 
-@lru_cache(maxsize=8)
-def generate(params: GenerateParams) -> Mapping[str, Any]:
-    """What ``Tracts`` takes: regions on two half ellipsoids, mirrored, left ones first.
+def generate(params: GenerateParams) -> Tracts:
+    """Regions on two half ellipsoids, mirrored, left ones first.
 
     weight_ij = exp(-distance_ij / decay length) * exp(spread * normal), directed; the strongest input of every region and then
     the strongest of all are kept, ``density * n (n - 1)`` (at least n) in number, scaled so that a row sums to 1 on average.
     tract length = tortuosity * distance.
     """
-    rng = np.random.default_rng(params.seed)
-    left, right = params.regions - params.regions // 2, params.regions // 2
+    rng, count = np.random.default_rng(params.seed), params.regions
+    left, right = count - count // 2, count // 2
     half = _half_ellipsoid(left, rng)
     positions = np.concatenate([half * [-1, 1, 1], half[:right]])
-    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-    strength = np.exp(-distances / params.decay_length + params.spread * rng.standard_normal(distances.shape))
-    np.fill_diagonal(strength, 0.0)
-    weights = _strongest(strength, max(params.regions, round(params.density * params.regions * (params.regions - 1))))
+    receiver, sender, strength = _strongest(params, positions, rng)
+    lengths = params.tortuosity * _distances(positions[receiver], positions[sender])
+    weights = strength * (count / _sum(receiver, sender, strength, count))
     digits = len(str(left))
-    labels = tuple(f"{side}{i + 1:0{digits}}" for side, count in (("l", left), ("r", right)) for i in range(count))
-    return MappingProxyType(
-        {
-            "labels": labels,
-            "weights": weights * (params.regions / weights.sum()),
-            "lengths_mm": params.tortuosity * distances,
-            "positions_mm": positions,
-            "groups": {"left": tuple(range(left)), "right": tuple(range(left, params.regions))},
-        }
+    return Tracts(
+        tuple(f"{side}{i + 1:0{digits}}" for side, many in (("l", left), ("r", right)) for i in range(many)),
+        Entries(count, receiver, sender, weights),
+        Entries(count, receiver, sender, lengths),
+        positions=positions,
+        groups={"left": tuple(range(left)), "right": tuple(range(left, count))},
+        length_unit="mm",
     )
 
 
-def _half_ellipsoid(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _half_ellipsoid(count: int, rng: np.random.Generator) -> Floats:
     """(count, 3) in mm, x > 0: a golden spiral over the half sphere, turned and shaken, stretched to the semi-axes."""
     x = (np.arange(count) + 0.5) / count
     angle = np.pi * (3 - np.sqrt(5)) * np.arange(count) + rng.uniform(0, 2 * np.pi)
@@ -57,10 +53,43 @@ def _half_ellipsoid(count: int, rng: np.random.Generator) -> NDArray[np.float64]
     return np.asarray(points * _SEMI_AXES_MM + [_GAP_MM / 2, 0, 0])
 
 
-def _strongest(strength: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """``strength`` with all but ``count`` entries set to 0; every row keeps its largest."""
-    keep = np.zeros(strength.shape, bool)
-    keep[np.arange(len(strength)), strength.argmax(axis=1)] = True
-    rest = np.where(keep, -1.0, strength).ravel()
-    keep.ravel()[np.argsort(-rest, kind="stable")[: count - len(strength)]] = True
-    return np.where(keep, strength, 0.0)
+def _strongest(params: GenerateParams, positions: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Floats]:
+    """Receivers, senders and strengths of the connections that are kept, row by row.
+
+    Rows are made in blocks. Of those seen so far only as many are held as will be kept; of equal ones the first.
+    """
+    count = params.regions
+    wanted = max(count, round(params.density * count * (count - 1))) - count
+    first = np.empty(count, np.int64), np.empty(count)  # the strongest input of each region: flat place, strength
+    place, strength = np.empty(0, np.int64), np.empty(0)
+    for start in range(0, count, max(1, _BLOCK // count)):
+        rows = np.arange(start, min(count, start + max(1, _BLOCK // count)))
+        block = np.exp(
+            -_distances(positions[rows, None], positions[None]) / params.decay_length
+            + params.spread * rng.standard_normal((len(rows), count))
+        )
+        block[np.arange(len(rows)), rows] = 0.0
+        best = block.argmax(axis=1)
+        first[0][rows], first[1][rows] = rows * count + best, block[np.arange(len(rows)), best]
+        block[np.arange(len(rows)), best] = -1.0
+        threshold = strength.min() if len(strength) and len(strength) == wanted else -0.5
+        more = np.flatnonzero(block.ravel() > threshold)
+        place = np.concatenate([place, start * count + more])
+        strength = np.concatenate([strength, block.ravel()[more]])
+        held = np.sort(np.argsort(-strength, kind="stable")[:wanted])
+        place, strength = place[held], strength[held]
+    place, strength = np.concatenate([first[0], place]), np.concatenate([first[1], strength])
+    order = np.argsort(place)
+    return *np.divmod(place[order], count), strength[order]
+
+
+def _distances(here: Floats, there: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(here - there, axis=-1))
+
+
+def _sum(receiver: Ints, sender: Ints, strength: Floats, count: int) -> float:
+    if count > _DENSE:
+        return float(strength.sum())
+    matrix: NDArray[np.float64] = np.zeros((count, count))
+    matrix[receiver, sender] = strength
+    return float(matrix.sum())

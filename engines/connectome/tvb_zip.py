@@ -2,26 +2,23 @@
 
 A member is known by the start of its name, in any folder of the archive, plain or ``.bz2``: ``weights`` and ``tract_lengths``
 (a square matrix, one row a line), ``centres`` (a line a region: name x y z), ``cortical`` and ``hemispheres`` (a flag a region;
-in ``hemispheres`` 1 is right).
+in ``hemispheres`` 1 is right), ``areas`` (a number a region, mm²) and ``average_orientations`` (three a region).
 """
 
 from __future__ import annotations
 
 import bz2
 import difflib
-import re
 import zipfile
-from collections.abc import Mapping
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
+from engines.connectome.text import decoded, names_and_places
+from engines.connectome.tracts import Tracts, hemispheres_of, numbered, split
 
 _MEMBERS = {
     "weights": ("weights",),
@@ -29,11 +26,10 @@ _MEMBERS = {
     "centres": ("centres", "centers", "positions"),
     "cortical": ("cortical",),
     "hemispheres": ("hemispheres", "hemisphere"),
+    "areas": ("areas",),
+    "orientations": ("average_orientations", "orientations"),
 }
-_SIDES = (
-    ("left", re.compile(r"^l(?=[A-Z0-9])|(?i:^(?:l|lh|left|ctx-lh)[_.\- ]|[_.\- ](?:l|lh|left)$)")),
-    ("right", re.compile(r"^r(?=[A-Z0-9])|(?i:^(?:r|rh|right|ctx-rh)[_.\- ]|[_.\- ](?:r|rh|right)$)")),
-)
+_TABLES = ("weights", "lengths", "areas", "orientations")
 
 
 def find_tvb(name: str) -> Path:
@@ -58,9 +54,8 @@ def find_tvb(name: str) -> Path:
     return files[name]
 
 
-@lru_cache(maxsize=8)
-def read_zip(path: Path, changed_ns: int) -> Mapping[str, Any]:
-    """What ``Tracts`` takes, from a zip file; ``changed_ns`` (its time stamp) makes a changed file be read again."""
+def read_zip(path: Path) -> Tracts:
+    """A zip file in the TVB layout; a member that is there must have a line for every region."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = {key: _member(archive.namelist(), stems) for key, stems in _MEMBERS.items()}
@@ -72,27 +67,22 @@ def read_zip(path: Path, changed_ns: int) -> Mapping[str, Any]:
                         mend=f"add {_MEMBERS[key][0]}.txt: one row a line, row = receiver",
                     )
             text = {key: _text(archive, name) for key, name in names.items() if name is not None}
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
         raise CosimError(f"{path.name} cannot be read as a zip file", why=str(error)) from None
-    weights, lengths = (_table(text[key], f"{names[key]} in {path.name}") for key in ("weights", "lengths"))
-    labels, positions = tuple(f"r{i}" for i in range(len(weights))), None
+    tables = {key: _table(text[key], f"{names[key]} in {path.name}") for key in _TABLES if key in text}
+    count = len(tables["weights"])
+    labels, positions = numbered(count), None
     if "centres" in text:
-        labels, positions = _centres(text["centres"], path.name)
+        labels, positions = names_and_places(text["centres"], f"centres in {path.name}", placed=True)
     groups = hemispheres_of(labels)
-    if "hemispheres" in text:
-        groups |= _flagged(text["hemispheres"], "right", "left", len(labels))
-    if "cortical" in text:
-        groups |= _flagged(text["cortical"], "cortical", "subcortical", len(labels))
-    return MappingProxyType(
-        {"labels": labels, "weights": weights, "lengths_mm": lengths, "positions_mm": positions, "groups": groups}
-    )
-
-
-def hemispheres_of(labels: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Groups ``left`` and ``right`` when every label tells its side (``lV1``, ``r_V1``, ``V1_L``), else none."""
-    groups = {side: tuple(i for i, label in enumerate(labels) if pattern.search(label)) for side, pattern in _SIDES}
-    told = sorted(row for rows in groups.values() for row in rows)
-    return groups if told == list(range(len(labels))) and all(groups.values()) else {}
+    for key, (yes, no) in (("hemispheres", ("right", "left")), ("cortical", ("cortical", "subcortical"))):
+        if key in text:
+            groups |= split(_flags(text[key], f"{names[key]} in {path.name}", count), yes, no)
+    areas = tables["areas"].ravel() if "areas" in tables else None
+    return Tracts(
+        labels, tables["weights"], tables["lengths"], positions=positions, groups=groups,
+        areas_mm2=areas, orientations=tables.get("orientations"),
+    )  # fmt: skip
 
 
 def _member(names: list[str], stems: tuple[str, ...]) -> str | None:
@@ -106,11 +96,7 @@ def _member(names: list[str], stems: tuple[str, ...]) -> str | None:
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:
     data = archive.read(name)
-    data = bz2.decompress(data) if name.endswith(".bz2") else data
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return decoded(bz2.decompress(data) if name.endswith(".bz2") else data)
 
 
 def _table(text: str, name: str) -> NDArray[np.float64]:
@@ -121,30 +107,10 @@ def _table(text: str, name: str) -> NDArray[np.float64]:
         raise CosimError(f"{name} is not a table of numbers", why=str(error)) from None
 
 
-def _centres(text: str, name: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Names and places: on each line the first three numbers in a row are the place, what stands before them the name."""
-    labels, positions = [], []
-    for number, line in enumerate(filter(str.strip, text.splitlines())):
-        words = line.replace(",", " ").split()
-        first = next((i for i in range(len(words) - 2) if all(_is_number(word) for word in words[i : i + 3])), None)
-        if first is None:
-            raise CosimError(f"line {number + 1} of centres in {name} is not 'name x y z'", why=f"it reads {line.strip()!r}")
-        labels.append(" ".join(words[:first]).strip("\"'") or f"r{number}")
-        positions.append([float(word) for word in words[first : first + 3]])
-    return tuple(labels), np.array(positions).reshape(-1, 3)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _flagged(text: str, yes: str, no: str, count: int) -> dict[str, tuple[int, ...]]:
-    """Two groups from a flag a region; none when the flags don't fit the regions or are all alike."""
-    flags = [word.lower() in ("1", "true", "1.0", "t") for word in text.split()]
-    if len(flags) != count or all(flags) or not any(flags):
-        return {}
-    return {yes: tuple(i for i, flag in enumerate(flags) if flag), no: tuple(i for i, flag in enumerate(flags) if not flag)}
+def _flags(text: str, name: str, count: int) -> NDArray[np.bool_]:
+    flags = np.array([word.lower() in ("1", "true", "1.0", "t") for word in text.split()], bool)
+    if len(flags) != count:
+        raise CosimError(
+            f"{name} has {len(flags)} flags for {count} regions", mend="give one for each region, or remove the member"
+        )
+    return flags

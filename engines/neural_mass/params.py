@@ -2,43 +2,180 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from cosim.sdk import Duration, Params, Unit
+from cosim.sdk import CosimError, Duration, InputFile, Params, did_you_mean
+from cosim.sdk.errors import ScenarioError
+from cosim.sdk.units import from_file, told
 from engines.connectome import ConnectomeParams
+from engines.equations.stepping import Integrator
+from engines.neural_mass import values
+from engines.neural_mass.description import Function, RegionDescription, read_model, shipped
+from engines.neural_mass.monitors import AnyMonitor
+
+Value = float | list[float] | dict[str, float]
+"""One number; one for each region; or by region or group, with ``default`` for the rest. In the unit of the symbol."""
 
 
-class InitialParams(Params):
-    """State at time 0, and all along before it; one value, or one for each region of the connectome."""
+def _model_file(name: Any, info: ValidationInfo) -> Path:
+    """The file of a model: one that is shipped, by name, or the user's own, by its path from the scenario's folder."""
+    if isinstance(name, Path):
+        return name
+    if not str(name).endswith((".yaml", ".yml")):
+        if str(name) not in shipped():
+            raise CosimError(
+                f"there is no model {str(name)!r}", mend=f"{did_you_mean(str(name), shipped())} A file of your own ends in .yaml"
+            )
+        return shipped()[str(name)]
+    found = (Path((info.context or {}).get("folder", ".")) / Path(str(name)).expanduser()).resolve()
+    if not found.exists():
+        raise CosimError(f"file {name!r} does not exist", why=f"looked for {found}", mend="paths start at the scenario's folder")
+    return found
+
+
+def _model(name: Any, info: ValidationInfo) -> Path:
+    def read() -> Path:
+        path = _model_file(name, info)
+        try:
+            read_model(path)
+        except ScenarioError as error:
+            raise CosimError(f"{path.name} has faults", why="\n".join(str(fault) for fault in error.faults)) from None
+        return path
+
+    path: Path = told(read)
+    return path
+
+
+class LayerParams(Params):
+    """Connections that bring something into one coupling term of the model."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    rate: Annotated[float | list[float], Unit("Hz"), Field(description="firing rate")] = 0.0
-    v: Annotated[float | list[float], Field(description="mean potential, dimensionless")] = -2.0
+    term: Annotated[str | None, Field(description="the model's coupling term that it adds to; else the one of its own name")] = None
+    connectome: Annotated[ConnectomeParams | None, Field(description="of its own; else the engine's")] = None
+    sends: Annotated[
+        str | None, Field(description="an expression of the model's states and parameters; else what the term says")
+    ] = None
+    function: Annotated[Function | None, Field(description="else what the term says")] = None
+    strength: Annotated[
+        float | str | None, Field(description="factor of every weight, with the unit that makes the term of what is sent; else G")
+    ] = None
+
+
+class StimulusParams(Params):
+    """What is added to an input or a parameter of the model in some regions for some time."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    target: Annotated[str, Field(description="an input or a parameter of the model, or G")]
+    regions: Annotated[str | list[str | int] | dict[str, float], Field(description="a selector; or weights by region")] = "*"
+    amplitude: Annotated[float | str, Field(description="in the unit of the target")]
+    shape: Annotated[
+        Literal["constant", "pulses", "sine", "ramp"],
+        Field(description="constant; pulses of width every period; sine of period; ramp from 0 at start to the amplitude at stop"),
+    ] = "constant"
+    start: Duration = 0
+    stop: Annotated[Duration | None, Field(description="else to the end")] = None
+    period: Annotated[Duration | None, Field(gt=0)] = None
+    width: Annotated[Duration | None, Field(gt=0, description="of a pulse; else half the period")] = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> StimulusParams:
+        needed = {"pulses": "period", "sine": "period", "ramp": "stop"}.get(self.shape)
+        if needed is not None and getattr(self, needed) is None:
+            raise ValueError(f"shape {self.shape} needs {needed}")
+        if self.stop is not None and self.stop <= self.start:
+            raise ValueError("stop must be later than start")
+        return self
+
+
+class ChangeParams(Params):
+    """A parameter gets another value during the run."""
+
+    at: Annotated[Duration, Field(ge=0)]
+    parameter: Annotated[str, Field(description="of the model, or G")]
+    to: Any
+    regions: str | list[str | int] = "*"
+
+
+class TuneParams(Params):
+    """A parameter is found, region by region, with which an output has a target at rest: feedback inhibition control and the like."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    parameter: str
+    output: Annotated[str, Field(description="an output or a state of the model")]
+    target: Annotated[Any, Field(description="in the unit of the output; one, or by region")]
+    method: Annotated[
+        Literal["fixed_point", "iterative"],
+        Field(
+            description="fixed_point: Newton's method on the noise-free equations; iterative: simulate, average, correct, repeat"
+        ),
+    ] = "fixed_point"
+    tolerance: Annotated[Any, Field(description="of iterative, in the unit of the output")] = None
+    duration: Annotated[Duration, Field(gt=0, description="of each simulation of iterative; the first tenth is left out")] = (
+        10_000_000_000
+    )
+    at_most: Annotated[int, Field(ge=1, description="iterations of iterative")] = 50
 
 
 class NeuralMassParams(Params):
-    """Regions of Montbrió, Pazó and Roxin (2015), coupled by their rates. Defaults: both a low and a high state are stable."""
+    """A brain of regions, each a model of a population, coupled through connectomes with delays."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     model: Annotated[
-        Literal["montbrio_pazo_roxin"],
-        Field(description="what a region is; this one is the mean field of quadratic integrate-and-fire cells"),
-    ] = "montbrio_pazo_roxin"
+        Path,
+        BeforeValidator(_model),
+        Field(
+            description="the name of a model that comes with the engine, or a file of your own such as ./mine.yaml",
+            validate_default=True,
+        ),
+    ] = "montbrio_pazo_roxin"  # type: ignore[assignment]  # validated, as any value
     connectome: ConnectomeParams
-    G: Annotated[float, Field(description="global coupling: factor of every weight")] = 1.0
-    tau: Annotated[float, Field(gt=0), Unit("ms"), Field(description="membrane time constant; keep it 10 dt or more")] = 10.0
-    eta: Annotated[float, Field(description="centre of the Lorentzian distribution of excitabilities")] = -4.6
-    J: Annotated[float, Field(description="synaptic weight within a region")] = 14.5
-    delta: Annotated[float, Field(ge=0, description="half width of the distribution of excitabilities")] = 0.7
-    current: Annotated[float, Field(description="constant current into every region, dimensionless")] = 0.0
-    initial: InitialParams = InitialParams()
+    G: Annotated[
+        Value, Field(description="global coupling: factor of every weight of couplings without a strength of their own")
+    ] = 1.0
+    parameters: Annotated[dict[str, Any], Field(description="of the model: one value, one a region, or by region and group")] = {}
+    initial: Annotated[dict[str, Any], Field(description="states at time 0 and all along before it, as for parameters")] = {}
+    history: Annotated[
+        InputFile | None,
+        Field(
+            description=".npz of states before time 0, each (steps, regions) in its unit, the last row at time 0; in place of initial"
+        ),
+    ] = None
+    couplings: Annotated[dict[str, LayerParams], Field(description="by name; else one for each coupling term of the model")] = {}
+    short_delays: Annotated[
+        Literal["refuse", "round"],
+        Field(description="delays of less than half a step but more than 0: refuse them, or let them act at once"),
+    ] = "refuse"
+    vary: Annotated[list[str], Field(description="parameters of the model, or G, that come in over a port of their name")] = []
+    stimuli: list[StimulusParams] = []
+    changes: list[ChangeParams] = []
+    tune: TuneParams | None = None
+    outputs: Annotated[
+        list[str] | None, Field(description="outputs and states of the model that become ports; else its outputs")
+    ] = None
+    monitors: Annotated[dict[str, AnyMonitor], Field(description="by port name: averages, BOLD, EEG and MEG of an output")] = {}
     external: Annotated[
-        list[str | int], Field(description="regions simulated elsewhere; their rates come in, their input goes out")
+        list[str | int], Field(description="regions simulated elsewhere; what they send comes in, their input goes out")
     ] = []
     only: Annotated[list[str | int], Field(description="regions simulated here; all others that project to them are external")] = []
+    replicas: Annotated[int, Field(ge=1, description="copies of the brain, run side by side")] = 1
+    sweep: Annotated[dict[str, list[Any]], Field(description="parameters of the model, or G: a value for each replica")] = {}
+    threads: Annotated[int, Field(ge=1, description="that share the replicas out")] = 1
     dt: Annotated[Duration, Field(gt=0, description="integration step")] = 100_000
-    integrator: Annotated[Literal["heun", "rk4"], Field(description="the network term is held over the stages of a step")] = "heun"
+    integrator: Annotated[Integrator, Field(description="the network term and inputs are held over the stages of a step")] = "heun"
+
+    @property
+    def description(self) -> RegionDescription:
+        """The model, read."""
+        return read_model(self.model)[0]
+
+    @model_validator(mode="after")
+    def _units(self, info: ValidationInfo) -> NeuralMassParams:
+        values.check_units(self, from_file(info))
+        return self

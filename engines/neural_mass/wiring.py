@@ -1,8 +1,8 @@
 """Who is simulated here, who elsewhere, and the connections in the order in which they are summed.
 
-Time. The network term of the step that starts at t is c_i(t) = G sum_j W_ij r_j(t - tau_ij), tau_ij in whole steps. A region j
-that is simulated elsewhere reaches this engine over a link of whole delay D_j: the row for the step that ends at e holds
-r_j(e - D_j). What the step needs stands in the row that ends at t - tau_ij + D_j, so k = tau_ij - D_j steps remain to be waited
+Time. What arrives over a layer in the step that starts at t is a function of sum_j W_ij x_j(t - tau_ij), tau_ij in whole steps. A
+region j that is simulated elsewhere reaches this engine over a link of whole delay D_j: the row for the step that ends at e holds
+x_j(e - D_j). What the step needs stands in the row that ends at t - tau_ij + D_j, so k = tau_ij - D_j steps remain to be waited
 here; k = -1 is the row of the step itself, and nothing later is known when the step is made.
 """
 
@@ -18,11 +18,14 @@ from cosim.sdk import CosimError, Space, format_ns
 from engines.connectome import Connectome
 
 Ints = NDArray[np.int64]
+Arrays = tuple[Ints, NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+WIDEST = 32
+"""Steps of a block at most."""
 
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Rows of the connectome: those simulated here, those whose rates come in. In increasing order, whatever was asked."""
+    """Rows of the connectome: those simulated here, those whose activity comes in. In increasing order, whatever was asked."""
 
     simulated: Ints
     external: Ints
@@ -30,13 +33,13 @@ class Regions:
 
     @property
     def kept(self) -> Ints:
-        """All whose rates are remembered, in increasing order, so that sums don't depend on who is simulated where."""
+        """All whose past is remembered, in increasing order, so that sums don't depend on who is simulated where."""
         return np.union1d(self.simulated, self.external)
 
 
 @dataclass(frozen=True, eq=False)
 class Connections:
-    """Nonzero connections by receiver, senders in increasing order.
+    """Connections by receiver, senders in increasing order.
 
     Attributes
     ----------
@@ -46,27 +49,29 @@ class Connections:
         (connections,) row of the history.
     steps
         (connections,) steps to look back from the state at the start of a step; -1 looks at the row of the step itself.
+    is_long
+        (connections,) whether the delay between the two regions is long enough for a block of steps to be summed ahead.
     """
 
     first: Ints
     source: Ints
     steps: Ints
     weight: NDArray[np.float64]
+    is_long: NDArray[np.bool_]
 
-    def arrays(self) -> tuple[Ints, Ints, Ints, NDArray[np.float64]]:
-        """As the kernel takes them."""
-        return self.first, self.source, self.steps, self.weight
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        """As the kernel takes them: the long ones, the short ones."""
+        return self._part(self.is_long), self._part(~self.is_long)
 
-    def known_ahead(self, sources: Ints, at_most: int) -> Ints:
-        """(receivers,) steps for which the input is known, 1 or more, when only ``sources`` (rows of the history) change."""
-        known = np.full(len(self.first) - 1, at_most)
-        receiver = np.repeat(np.arange(len(known)), np.diff(self.first))
-        changing = np.isin(self.source, sources)
-        np.minimum.at(known, receiver[changing], self.steps[changing] + 1)
-        return known
+    def _part(self, chosen: NDArray[np.bool_]) -> Arrays:
+        first = np.concatenate([[0], np.cumsum(chosen)])[self.first]
+        source, steps = self.source[chosen].astype(np.int32), self.steps[chosen].astype(np.int32)
+        return np.ascontiguousarray(first), source, steps, np.ascontiguousarray(self.weight[chosen])
 
 
-def split_regions(space: Space, weights: NDArray[np.float64], external: Sequence[str | int], only: Sequence[str | int]) -> Regions:
+def split_regions(
+    space: Space, connectomes: Sequence[Connectome], external: Sequence[str | int], only: Sequence[str | int]
+) -> Regions:
     """Which regions are simulated, from the selectors ``external`` or ``only``."""
     if external and only:
         raise CosimError(
@@ -77,8 +82,8 @@ def split_regions(space: Space, weights: NDArray[np.float64], external: Sequence
     everyone = np.arange(len(space))
     if only:
         simulated = np.unique(_select(space, only, "only"))
-        sends = (weights[simulated] != 0).any(axis=0)
-        return Regions(simulated, np.setdiff1d(everyone[sends], simulated), False)
+        senders = [connectome.sender[np.isin(connectome.receiver, simulated)] for connectome in connectomes]
+        return Regions(simulated, np.setdiff1d(np.unique(np.concatenate([everyone[:0], *senders])), simulated), False)
     outside = np.unique(_select(space, external, "external")) if external else everyone[:0]
     if len(outside) == len(space):
         raise CosimError(
@@ -87,24 +92,36 @@ def split_regions(space: Space, weights: NDArray[np.float64], external: Sequence
     return Regions(np.setdiff1d(everyone, outside), outside, bool(external))
 
 
-def lead_steps(connectome: Connectome, regions: Regions, dt_ns: int) -> int:
+def block_steps(connectomes: Sequence[Connectome], dt_ns: int) -> int:
+    """Steps that are summed ahead at once: as many as nine tenths of all connections allow.
+
+    Of the connectomes alone, so that a brain that is cut sums in the order of the whole one.
+    """
+    delays = np.concatenate([[], *(connectome.delay_steps(dt_ns) for connectome in connectomes)])
+    for steps in (WIDEST, WIDEST // 2, WIDEST // 4):
+        if len(delays) and np.mean(delays + 1 >= steps) >= 0.9:
+            return steps
+    return 1
+
+
+def lead_steps(connectomes: Sequence[Connectome], regions: Regions, dt_ns: int) -> int:
     """Steps by which the inflow of the external regions is known ahead: their shortest delay from a simulated region."""
-    block = np.ix_(regions.external, regions.simulated)
-    steps = connectome.delay_steps(dt_ns)[block][connectome.weights[block] != 0]
-    return int(steps.min()) if len(steps) else 0
+    found = [connectome.delay_steps(dt_ns)[_between(connectome, regions.external, regions.simulated)] for connectome in connectomes]
+    return int(min((steps.min() for steps in found if len(steps)), default=0))
 
 
-def connect(weights: NDArray[np.float64], steps: Ints, receivers: Ints, senders: Ints, kept: Ints) -> Connections:
-    """The connections from ``senders`` (increasing) to ``receivers``; ``kept`` are the regions of the history's rows."""
-    block = np.ix_(receivers, senders)
-    row, column = np.nonzero(weights[block])  # row by row, columns increasing: the order of every sum
-    first = np.searchsorted(row, np.arange(len(receivers) + 1))
-    source = np.searchsorted(kept, senders)[column]
-    return Connections(first.astype(np.int64), source.astype(np.int64), steps[block][row, column], weights[block][row, column])
+def connect(connectome: Connectome, steps: Ints, receivers: Ints, senders: Ints, kept: Ints, block: int, dt_ns: int) -> Connections:
+    """The connections from ``senders`` to ``receivers``; ``kept`` are the regions of the history's rows."""
+    chosen = _between(connectome, receivers, senders)
+    first = np.searchsorted(connectome.receiver[chosen], receivers)
+    first = np.append(first, np.count_nonzero(chosen)).astype(np.int64)
+    source = np.searchsorted(kept, connectome.sender[chosen])
+    is_long = connectome.delay_steps(dt_ns)[chosen] + 1 >= block
+    return Connections(first, source.astype(np.int64), steps[chosen], connectome.weight[chosen], is_long)
 
 
 def remaining_steps(connectome: Connectome, regions: Regions, link_delays_ns: Ints, dt_ns: int) -> Ints:
-    """Delays in steps, (regions, regions), less what the links of external regions have already made up.
+    """Delays in steps, (connections,), less what the links of external regions have already made up.
 
     Parameters
     ----------
@@ -117,11 +134,12 @@ def remaining_steps(connectome: Connectome, regions: Regions, link_delays_ns: In
         A link's delay is not a whole number of steps, or is more than a step longer than a connection's.
     """
     steps = connectome.delay_steps(dt_ns)
-    labels, nonzero = connectome.space.labels, connectome.weights != 0
+    labels = connectome.space.labels
+    is_used = np.isin(connectome.receiver, regions.simulated)
     for region, delay_ns in zip(regions.external, link_delays_ns.tolist(), strict=True):
-        receivers = regions.simulated[nonzero[regions.simulated, region]]
+        mine = is_used & (connectome.sender == region)
         if delay_ns < 0:
-            steps[:, region] = 0  # its rate never changes, so any row does
+            steps[mine] = 0  # its activity never changes, so any row does
             continue
         made_up, rest = divmod(delay_ns, dt_ns)
         if rest:
@@ -130,16 +148,35 @@ def remaining_steps(connectome: Connectome, regions: Regions, link_delays_ns: In
                 why=f"that is not a whole number of steps of {format_ns(dt_ns)}",
                 mend=f"nearest: {format_ns(made_up * dt_ns)}, {format_ns((made_up + 1) * dt_ns)}",
             )
-        if len(receivers) and steps[receivers, region].min() < made_up - 1:
-            nearest = receivers[steps[receivers, region].argmin()]
-            tau_ns = int(steps[nearest, region]) * dt_ns
+        if mine.any() and steps[mine].min() < made_up - 1:
+            nearest = np.flatnonzero(mine)[steps[mine].argmin()]
+            tau_ns = int(steps[nearest]) * dt_ns
             raise CosimError(
-                f"the link of {labels[region]} is too slow for the connection from {labels[region]} to {labels[nearest]}",
+                f"the link of {labels[region]} is too slow for the connection from {labels[region]} "
+                f"to {labels[connectome.receiver[nearest]]}",
                 why=f"the connection takes {format_ns(tau_ns)}, the link with its lead {format_ns(delay_ns)}",
                 mend=f"shorten the link's whole delay to at most {format_ns(tau_ns + dt_ns)}, the connection's and one step",
             )
-        steps[:, region] -= made_up
+        steps[mine] -= made_up
     return steps
+
+
+def refuse_short_delays(name: str, connectome: Connectome, dt_ns: int) -> None:
+    """A CosimError where delays that are not 0 would be rounded to 0."""
+    short = np.flatnonzero((connectome.delay_ms > 0) & (connectome.delay_steps(dt_ns) == 0))
+    if len(short):
+        at = short[connectome.delay_ms[short].argmin()]
+        labels = connectome.space.labels
+        raise CosimError(
+            f"the step of {format_ns(dt_ns)} is too long for {len(short)} delays of coupling {name!r}",
+            why=f"the shortest, from {labels[connectome.sender[at]]} to {labels[connectome.receiver[at]]}, is "
+            f"{connectome.delay_ms[at]:.4g} ms and would be rounded to 0",
+            mend=f"use a dt below {2 * connectome.delay_ms[at]:.3g} ms, or short_delays: round to let them act at once",
+        )
+
+
+def _between(connectome: Connectome, receivers: Ints, senders: Ints) -> NDArray[np.bool_]:
+    return np.isin(connectome.receiver, receivers) & np.isin(connectome.sender, senders)
 
 
 def _select(space: Space, selectors: Sequence[str | int], name: str) -> Ints:

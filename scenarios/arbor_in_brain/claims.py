@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.claims import Claim, load_beside
 from cosim.results import Run, SpikeTrain
-from engines.connectome import ConnectomeParams, build_connectome
+from engines.connectome.tvb_zip import find_tvb, read_zip
 
 HERE = Path(__file__)
 brain_and_labels, stimulus, rates_hz, inflow_hz, working_point, first_heard_ms, POOLED = (
@@ -28,8 +28,8 @@ TRACT_MS, DT_MS = 6.3, 0.1
 """The shortest tract to and from rV2, which is the lead of ``down`` and the delay of ``up``; the brain's step."""
 INFLOWS_HZ, SECONDS = (58.0, 64.0, 70.0, 76.0, 82.0, 88.0, 94.0), 2.0
 """Where, and for how long, the cells' answer is measured."""
-DELAYS_MS = build_connectome(ConnectomeParams(tvb="connectivity_76", speed=4.0)).delay_steps(round(DT_MS * 1e6)) * DT_MS
-"""(regions, regions) row = receiver; tvb-data has them in mm, at 4 mm/ms."""
+DELAYS_MS = np.rint(np.asarray(read_zip(find_tvb("connectivity_76")).lengths) / 4.0 / DT_MS) * DT_MS
+"""(regions, regions) row = receiver, at 4 mm/ms; tvb-data has lengths in mm, also where there is no tract."""
 POKED_MS, POKED_CELLS = 150.02, 10
 ARGS = Column()
 EXC = ARGS.size * 4 // 5

@@ -28,7 +28,7 @@ def ports(args):
     outside = tracts.space.take(rows)
     return [
         Port("rate", "out", "samples", tracts.space, **rate),
-        Port("inflow", "out", "samples", outside, **rate, lead_ns=lead_ns(tracts.weights, tracts.delays_ms, DT, rows)),
+        Port("inflow", "out", "samples", outside, **rate, lead_ns=lead_ns(tracts.dense(), tracts.dense_delays_ms(), DT, rows)),
         Port("external", "in", "samples", outside, **rate),
     ]
 
@@ -46,7 +46,7 @@ def simulator(args):
             tau=n([10.0]), cr=n([10.0]), eta=n([-1.0]), J=n([3.0]), Delta=n([0.7]), variables_of_interest=["r", "V"]
         ),
         connectivity=Connectivity(
-            weights=tracts.weights, tract_lengths=tracts.delays_ms, speed=n([1.0]),
+            weights=tracts.dense(), tract_lengths=tracts.dense_delays_ms(), speed=n([1.0]),
             region_labels=n(tracts.space.labels), centres=tracts.space.positions / 1000,
         ),
         coupling=coupling.Linear(a=n([args.G])),

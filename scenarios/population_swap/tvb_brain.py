@@ -23,7 +23,7 @@ def ports(args):
     tracts = build_connectome(args.connectome)
     regions, rate = tracts.space, {"quantity": "firing_rate", "unit": "kHz", "dt_ns": DT}
     rows = regions.select(args.external)
-    ahead = lead_ns(tracts.weights, tracts.delays_ms, DT, rows)
+    ahead = lead_ns(tracts.dense(), tracts.dense_delays_ms(), DT, rows)
     here = regions.take([row for row in range(len(tracts)) if row not in rows])
     found = [Port("rate", "out", "samples", here, **rate), Port("current", "in", "samples", here, "current", dt_ns=DT)]
     if args.external:
@@ -41,7 +41,7 @@ def build(args: Brain, seed, sim):
     tracts, n = build_connectome(args.connectome), np.array
     region = models.MontbrioPazoRoxin(tau=n([10.0]), cr=n([10.0]), eta=n([args.eta]), J=n([args.J]), Delta=n([args.delta]))
     connectivity = Connectivity(
-        weights=tracts.weights, tract_lengths=tracts.delays_ms, speed=n([1.0]),
+        weights=tracts.dense(), tract_lengths=tracts.dense_delays_ms(), speed=n([1.0]),
         region_labels=n(tracts.space.labels), centres=tracts.space.positions / 1000,
     )  # fmt: skip
     start = np.full((1, 2, len(tracts), 1), [[[0.02]], [[-0.5]]])  # r = 20 Hz, v: at time 0, and all along before

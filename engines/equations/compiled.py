@@ -1,0 +1,79 @@
+"""Modules of kernel code, written once a machine under the hash of their content, compiled by Numba and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import sys
+import time
+from importlib.metadata import version
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from cosim.sdk.cache import made_once
+
+HERE = Path(__file__).parent
+FUNCTIONS = {
+    "maths": "arctan cos cosh erf erfc exp expm1 exprel log log1p logistic power sin sinh softplus sqrt tan tanh",
+    "primitives": "clip cube larger magnitude select sign smaller square",
+    "randoms": "normal",
+}
+"""What code of kernels may call, by the file beside this one that has it."""
+
+
+def imports_of(code: str) -> list[str]:
+    """The import lines for the functions that some code calls."""
+    called = set(re.findall(r"(?<![\w.])(\w+)\(", code))
+    used = {file: sorted(called & set(names.split())) for file, names in FUNCTIONS.items()}
+    return [f"from engines.equations.{file} import {', '.join(names)}" for file, names in used.items() if names]
+
+
+def load_compiled(title: str, code: str, log: logging.Logger, *beside: Path) -> ModuleType:
+    """The module of some code. Its functions carry their signatures, so they are compiled, or read from disk, when it is imported.
+
+    Parameters
+    ----------
+    title
+        What a user is told is being compiled.
+    beside
+        Files of ours from which the code imports functions: they become part of it, so they are part of its hash.
+    """
+    key = hashlib.sha256()
+    for text in (version("numba"), code, *_texts(*(HERE / f"{name}.py" for name in FUNCTIONS), *beside)):
+        key.update(text.encode() + b"\0")
+    name = key.hexdigest()[:24]
+    if (known := sys.modules.get(f"cosim_kernels_{name}")) is not None:
+        return known
+    folder = made_once("kernels", name, lambda made: _write(made / "kernel.py", code))
+    compiled = any((folder / "__pycache__").glob("*.nbc"))
+    if not compiled:
+        log.info("compiling %s (once on this machine)", title)
+    began = time.perf_counter()
+    module = _import(f"cosim_kernels_{name}", folder / "kernel.py")
+    if not compiled:
+        log.info("compiled %s in %.1f s", title, time.perf_counter() - began)
+    return module
+
+
+def _texts(*paths: Path) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in paths]
+
+
+def _write(path: Path, code: str) -> None:
+    path.write_text(code, encoding="utf-8")
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    spec = spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

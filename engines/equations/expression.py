@@ -1,0 +1,296 @@
+"""Expressions of a model description: read by Python's grammar, held against a whitelist, never evaluated as they stand.
+
+An expression is a tree of numbers, names, ``+ - * / **``, comparisons, ``and or not``, ``a if condition else b`` and the
+functions in ``FUNCTIONS``. What goes into a kernel is written anew from the tree, so no text of the user's is ever run.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from cosim.sdk import CosimError, did_you_mean
+
+FUNCTIONS: Mapping[str, tuple[int, Callable[..., object]]] = {
+    "exp": (1, np.exp),
+    "expm1": (1, np.expm1),
+    "log": (1, np.log),
+    "log1p": (1, np.log1p),
+    "sqrt": (1, np.sqrt),
+    "sin": (1, np.sin),
+    "cos": (1, np.cos),
+    "tan": (1, np.tan),
+    "sinh": (1, np.sinh),
+    "cosh": (1, np.cosh),
+    "tanh": (1, np.tanh),
+    "arctan": (1, np.arctan),
+    "erf": (1, special.erf),
+    "erfc": (1, special.erfc),
+    "exprel": (1, special.exprel),
+    "logistic": (1, special.expit),
+    "softplus": (1, lambda x: np.logaddexp(0.0, x)),
+    "abs": (1, np.abs),
+    "sign": (1, np.sign),
+    "min": (2, np.minimum),
+    "max": (2, np.maximum),
+    "clip": (3, lambda x, low, high: np.minimum(np.maximum(x, low), high)),
+    "where": (3, np.where),
+}
+"""Arguments of each function, and what gives it for arrays. ``exprel(x)`` is (e^x - 1) / x, ``logistic(x)`` 1 / (1 + e^-x)."""
+
+CONSTANTS = {"pi": math.pi}
+RESERVED = frozenset({*FUNCTIONS, *CONSTANTS, "t", "dt"})
+MOST_CHARACTERS, MOST_POWER = 4000, 64
+
+_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+_COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+_SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """A checked tree, and the text it was read from.
+
+    Attributes
+    ----------
+    where
+        ``file:line  key.path`` of the text.
+    """
+
+    text: str
+    tree: ast.expr
+    where: str = ""
+
+    def names(self) -> frozenset[str]:
+        """The symbols it uses; constants and functions left out."""
+        called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
+        found = (node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in called)
+        return frozenset(found) - CONSTANTS.keys()
+
+    def code(self, symbols: Mapping[str, str]) -> str:
+        """The expression for a kernel, each symbol under the name that it has there."""
+        return write(self.tree, symbols)
+
+    def value(self, symbols: Mapping[str, object]) -> object:
+        """What it is for given numbers or arrays, by NumPy."""
+        with np.errstate(all="ignore"):
+            return _value(self.tree, symbols)
+
+
+def read(text: str | float, where: str = "") -> Expression:
+    """An expression from its text.
+
+    Raises
+    ------
+    CosimError
+        It is not in Python's grammar; or something in it is not in the whitelist, which is named with its column.
+    """
+    text = repr(text) if isinstance(text, (int, float)) and not isinstance(text, bool) else str(text)
+    line = " ".join(text.split())
+    if len(line) > MOST_CHARACTERS:
+        raise CosimError(
+            f"an expression of {len(line)} characters", where=where, mend=f"split it: at most {MOST_CHARACTERS}, in 'expressions'"
+        )
+    try:
+        tree = ast.parse(line, mode="eval").body
+        _check(tree, line)
+    except SyntaxError as error:
+        column = error.offset or 1
+        raise CosimError(f"{line!r} cannot be read: {error.msg}", where=where, why=f"at column {column}") from None
+    except CosimError as error:
+        raise error.located(where) from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise CosimError("an expression that is nested too deep or has a character no expression has", where=where,
+                         why=str(error)[:80], mend="split it, with names in 'expressions'") from None  # fmt: skip
+    return Expression(line, tree, where)
+
+
+def write(node: ast.expr, symbols: Mapping[str, str]) -> str:
+    """Kernel code of a tree, in brackets; whole powers become products, conditions become selections of two values."""
+
+    def inner(child: ast.expr) -> str:
+        return write(child, symbols)
+
+    match node:
+        case ast.Constant(value=number):
+            return repr(float(number))
+        case ast.Name(id=name):
+            return repr(CONSTANTS[name]) if name in CONSTANTS else symbols[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return f"(-{inner(operand)})"
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return inner(operand)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return f"(not {inner(operand)})"
+        case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
+            whole = whole_number(exponent)
+            if whole is not None:
+                return f"(1.0 / {_product(inner(base), -whole)})" if whole < 0 else _product(inner(base), whole)
+            return f"power({inner(base)}, {inner(exponent)})"
+        case ast.BinOp(left=left, op=op, right=right):
+            return f"({inner(left)} {_SIGNS[type(op)]} {inner(right)})"
+        case ast.Compare(left=left, ops=ops, comparators=rights):
+            sides = [left, *rights]
+            parts = [f"({inner(a)} {_SIGNS[type(op)]} {inner(b)})" for a, op, b in zip(sides, ops, rights, strict=False)]
+            return parts[0] if len(parts) == 1 else f"({' & '.join(parts)})"
+        case ast.BoolOp(op=op, values=values):
+            return "(" + (" & " if isinstance(op, ast.And) else " | ").join(map(inner, values)) + ")"
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return f"select({inner(test)}, {inner(body)}, {inner(orelse)})"
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            called = {"where": "select", "abs": "magnitude", "min": "smaller", "max": "larger"}.get(name, name)
+            return f"{called}({', '.join(map(inner, arguments))})"
+    raise AssertionError(ast.dump(node))
+
+
+def whole_number(node: ast.expr) -> int | None:
+    """The whole number that an exponent is written as, or None."""
+    negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    number = node.operand if isinstance(node, ast.UnaryOp) and negative else node
+    if not isinstance(number, ast.Constant) or float(number.value) != int(number.value) or abs(number.value) > MOST_POWER:  # type: ignore[arg-type]
+        return None
+    return -int(number.value) if negative else int(number.value)  # type: ignore[arg-type]
+
+
+def replaced(node: ast.expr, trees: Mapping[str, ast.expr]) -> ast.expr:
+    """The tree with names replaced by trees."""
+
+    class Replace(ast.NodeTransformer):
+        def visit_Name(self, name: ast.Name) -> ast.expr:
+            return trees.get(name.id, name)
+
+        def visit_Call(self, call: ast.Call) -> ast.expr:
+            return ast.Call(call.func, [self.visit(argument) for argument in call.args], [])
+
+    return Replace().visit(_copied(node))  # type: ignore[no-any-return]
+
+
+def linear_parts(node: ast.expr, name: str) -> tuple[ast.expr, ast.expr] | None:
+    """(a, b) of a tree that is a * name + b with a and b free of the name, or None where it is not."""
+    zero = ast.Constant(0.0)
+    if not _has(node, name):
+        return zero, node
+    match node:
+        case ast.Name():
+            return ast.Constant(1.0), zero
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if parts := linear_parts(operand, name):
+            return ast.UnaryOp(ast.USub(), parts[0]), ast.UnaryOp(ast.USub(), parts[1])
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
+            first, second = linear_parts(left, name), linear_parts(right, name)
+            if first and second:
+                return ast.BinOp(first[0], op, second[0]), ast.BinOp(first[1], op, second[1])
+        case ast.BinOp(left=left, op=ast.Mult() as op, right=right):
+            linear, other = (left, right) if _has(left, name) else (right, left)
+            if not _has(other, name) and (parts := linear_parts(linear, name)):
+                return ast.BinOp(parts[0], op, other), ast.BinOp(parts[1], op, other)
+        case ast.BinOp(left=left, op=ast.Div() as op, right=right) if not _has(right, name):
+            if parts := linear_parts(left, name):
+                return ast.BinOp(parts[0], op, right), ast.BinOp(parts[1], op, right)
+    return None
+
+
+# -- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _product(base: str, whole: int) -> str:
+    """Repeated squares: x**7 is x * square(cube(x))."""
+    if whole < 2:
+        return base if whole else "1.0"
+    if whole % 2:
+        return f"cube({base})" if whole == 3 else f"({base} * {_product(base, whole - 1)})"
+    return f"square({_product(base, whole // 2)})"
+
+
+def _has(node: ast.expr, name: str) -> bool:
+    return any(isinstance(child, ast.Name) and child.id == name for child in ast.walk(node))
+
+
+def _copied(node: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(node), mode="eval").body
+
+
+def _check(node: ast.expr, line: str) -> None:
+    """The whitelist; everything else is a fault at its column."""
+    for child in _children(node):
+        _check(child, line)
+    match node:
+        case ast.Constant(value=number) if isinstance(number, (int, float)) and not isinstance(number, bool):
+            if not math.isfinite(float(number)):
+                raise CosimError(f"{ast.unparse(node)} is not a finite number")
+        case ast.BinOp(op=op) if isinstance(op, _ARITHMETIC):
+            pass
+        case ast.Compare(ops=ops) if all(isinstance(op, _COMPARISONS) for op in ops):
+            pass
+        case ast.Compare():
+            raise CosimError(
+                f"{_part(node, line)!r} compares in a way that numbers with rounding do not", mend="use <, <=, > or >="
+            )
+        case ast.Name() | ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()) | ast.BoolOp() | ast.IfExp():
+            pass
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            if name not in FUNCTIONS:
+                raise CosimError(f"there is no function {name!r}", why=f"in {line!r}", mend=did_you_mean(name, FUNCTIONS))
+            if len(arguments) != FUNCTIONS[name][0]:
+                raise CosimError(f"{name} takes {FUNCTIONS[name][0]} arguments, not {len(arguments)}", why=f"in {line!r}")
+        case ast.BinOp(op=ast.BitXor()):
+            raise CosimError(f"{_part(node, line)!r}: ^ is no power here", mend="write **")
+        case _:
+            raise CosimError(
+                f"{_part(node, line)!r} has no place in an expression",
+                why=f"at column {getattr(node, 'col_offset', 0) + 1} of {line!r}",
+                mend="use numbers, symbols of the model, + - * / **, comparisons, 'a if c else b' and: " + ", ".join(FUNCTIONS),
+            )
+
+
+def _children(node: ast.expr) -> Iterator[ast.expr]:
+    called = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr) and child is not called:
+            yield child
+
+
+def _part(node: ast.expr, line: str) -> str:
+    return (ast.get_source_segment(line, node) or ast.dump(node))[:60]
+
+
+def _value(node: ast.expr, symbols: Mapping[str, object]) -> object:
+    match node:
+        case ast.Constant(value=number):
+            return float(number)  # type: ignore[arg-type]
+        case ast.Name(id=name):
+            return CONSTANTS[name] if name in CONSTANTS else symbols[name]
+        case ast.UnaryOp(op=op, operand=operand):
+            inner = _value(operand, symbols)
+            return np.logical_not(inner) if isinstance(op, ast.Not) else -inner if isinstance(op, ast.USub) else inner  # type: ignore[operator, call-overload]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _OPERATIONS[type(op)](_value(left, symbols), _value(right, symbols))
+        case ast.Compare(left=left, ops=ops, comparators=rights):
+            values = [_value(side, symbols) for side in (left, *rights)]
+            parts = [_OPERATIONS[type(op)](a, b) for a, op, b in zip(values, ops, values[1:], strict=False)]
+            return np.logical_and.reduce(np.broadcast_arrays(*parts)) if len(parts) > 1 else parts[0]
+        case ast.BoolOp(op=op, values=values):
+            joined = np.logical_and if isinstance(op, ast.And) else np.logical_or
+            return joined.reduce(np.broadcast_arrays(*(_value(value, symbols) for value in values)))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return np.where(*(_value(part, symbols) for part in (test, body, orelse)))  # type: ignore[call-overload]
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return FUNCTIONS[name][1](*(_value(argument, symbols) for argument in arguments))
+    raise AssertionError(ast.dump(node))
+
+
+_OPERATIONS: Mapping[type, Callable[..., object]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.divide,
+    ast.Pow: np.power,
+    ast.Lt: np.less,
+    ast.LtE: np.less_equal,
+    ast.Gt: np.greater,
+    ast.GtE: np.greater_equal,
+}

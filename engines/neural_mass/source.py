@@ -1,0 +1,225 @@
+"""The kernel of a network of regions, as code: coupling, derivatives, integrator and outputs of one model in one loop.
+
+Parameters of one value are scalars in the code, others rows; what changes during a run comes as rows of every step. Everything is
+in SI units. Three functions are made:
+
+    integrate   moves replicas on by some steps, and returns the steps done: fewer where a state is no longer finite
+    send        what regions send in given states: the history before time 0
+    slopes      derivatives and outputs in given states with given network sums: for what is found without simulating
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import indent
+
+from engines.equations.compiled import imports_of
+from engines.equations.description import Equations
+from engines.equations.expression import Expression, read
+from engines.equations.stepping import Clamps, Integrator, Stepper
+from engines.neural_mass.layers import Layer
+
+_HEAD = '''"""Kernels of {title}: made from its description, not to be edited."""
+
+import numpy as np
+from numba import boolean, float64, int32, int64, njit, types, uint64
+
+{imports}
+from engines.neural_mass.sums import add_now, sum_ahead
+
+_WHOLE, _SHORT = types.Array(int64, 1, "C", readonly=True), types.Array(int32, 1, "C", readonly=True)
+_ROW, _TABLE = types.Array(float64, 1, "C", readonly=True), types.Array(float64, 2, "C", readonly=True)
+_CUBE = types.Array(float64, 3, "C", readonly=True)
+_CONNECTIONS = types.Tuple((_WHOLE, _SHORT, _SHORT, _ROW))
+_LAYERS = types.UniTuple(types.UniTuple(_CONNECTIONS, 2), {layers})
+_OPTIONS = {{"cache": True, "nogil": True, "error_model": "numpy"}}
+'''
+
+
+_INTEGRATE = """
+@njit(
+    int64(
+        int64, int64, int64, int64, int64, int64, float64, _WHOLE, _TABLE, _CUBE, _CUBE, _LAYERS,
+        types.Array(uint64, 3, "C", readonly=True), float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1],
+    ),
+    **_OPTIONS,
+)
+def integrate(
+    replica, last, steps, position, first_step, block, dt, simulated, uniform, regional, driven, layers,
+    streams, state, history, outputs,
+):
+    regions, root_dt, done_by_all = len(simulated), np.sqrt(dt), steps
+    sums, row = np.zeros(({sums}, block, regions)), np.empty(block)
+    sent = np.empty(({channels}, regions))
+    for m in range(replica, last):
+        offset = m * regions
+{constants}
+        done = 0
+        finite = True
+        while finite and done < steps:
+            count = min(block, steps - done)
+            at = position + done
+{ahead}
+            for n in range(count):
+                column, step = at + n, uint64(first_step + done + n)
+{now}
+{rows}
+                broken = 0
+                for i in range(regions):
+{step}
+                for i in range(regions):
+{keep}
+                if broken:
+                    finite = False
+                    done_by_all = min(done_by_all, done + n + 1)
+                    break
+            done += count
+    return done_by_all
+"""
+
+_SEND = """
+@njit(types.void(int64, _TABLE, _CUBE, _CUBE, float64[:, :, ::1]), **_OPTIONS)
+def send(replica, uniform, regional, states, sent):
+    m, regions = replica, states.shape[2]
+{constants}
+    for n in range(states.shape[1]):
+        for i in range(regions):
+{body}
+"""
+
+_SLOPES = """
+@njit(types.void(int64, _TABLE, _CUBE, _TABLE, _TABLE, float64[:, ::1], float64[:, ::1]), **_OPTIONS)
+def slopes(replica, uniform, regional, state, sums, slope, output):
+    m, regions = replica, state.shape[1]
+{constants}
+    for i in range(regions):
+{body}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a kernel is made from.
+
+    Attributes
+    ----------
+    uniform, regional, driven
+        Parameters, strengths and sums of weights that are one number a replica, those that are (regions,) a replica, and those
+        of them and of the inputs that are (regions,) a step.
+    noisy
+        States with noise; their numbers come from streams of that order.
+    """
+
+    title: str
+    equations: Equations
+    layers: Sequence[Layer]
+    integrator: Integrator
+    clamps: Clamps
+    uniform: Sequence[str]
+    regional: Sequence[str]
+    driven: Sequence[str]
+    terms: Sequence[str]
+    inputs: Sequence[str]
+    noisy: Sequence[str]
+    outputs: Mapping[str, Expression]
+    channels: Sequence[str] = field(init=False)
+    """Expressions of what travels, each once, whichever layers share it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", list(dict.fromkeys(c for layer in self.layers for c in layer.channels)) or ["0"])
+
+    @property
+    def states(self) -> list[str]:
+        return list(self.equations.derivatives)
+
+    def layer_sums(self) -> list[tuple[int, int]]:
+        """(layer, channel) of every network sum."""
+        return [(k, self.channels.index(c)) for k, layer in enumerate(self.layers) for c in layer.channels]
+
+    def code(self) -> str:
+        """The module."""
+        body = self._integrate() + self._send() + self._slopes()
+        return _HEAD.format(title=self.title, imports="\n".join(imports_of(body)), layers=max(1, len(self.layers))) + body
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _held(self, moving: bool) -> dict[str, str]:
+        """Code of every symbol that is constant over a step; ``moving``: where the rows of a step are at hand."""
+        found = {name: f"c_{name}" for name in self.terms} | dict.fromkeys(self.inputs, "0.0")
+        found |= {name: f"p_{name}" for name in self.uniform}
+        found |= {name: f"p_{name}[i]" for name in self.regional}
+        return found | ({name: f"d_{name}[i]" for name in self.driven} if moving else {})
+
+    def _constants(self) -> list[str]:
+        lines = [f"p_{name} = uniform[m, {k}]" for k, name in enumerate(self.uniform)]
+        return lines + [f"p_{name} = regional[m, {k}]" for k, name in enumerate(self.regional)]
+
+    def _terms(self, held: Mapping[str, str], sums: Sequence[str]) -> list[str]:
+        """c_<term>: what arrives over all its layers."""
+        parts: dict[str, list[str]] = {name: [] for name in self.terms}
+        lines, known = [], self.layer_sums()
+        for k, layer in enumerate(self.layers):
+            strength = held["G" if layer.strength is None else f"strength_{layer.name}"]
+            own = f"own_{k}"
+            if layer.function in ("difference", "kuramoto"):
+                lines += self._expressions({own: layer.sends}, "now", held)
+            mine = [sums[j] for j, (row, _) in enumerate(known) if row == k]
+            weights = held.get(f"weights_{layer.name}", "")
+            parts[layer.term].append(layer.received(strength, mine, own, weights))
+        return lines + [f"c_{name} = {' + '.join(part) or '0.0'}" for name, part in parts.items()]
+
+    def _expressions(self, wanted: Mapping[str, Expression], suffix: str, held: Mapping[str, str]) -> list[str]:
+        return Stepper(self.equations, "euler", held, {}, {}).evaluate(wanted, suffix)
+
+    def _channel_lines(self, held: Mapping[str, str]) -> list[str]:
+        return self._expressions({f"s_{k}": read(text) for k, text in enumerate(self.channels)}, "sent", held)
+
+    def _integrate(self) -> str:
+        held, sums = self._held(moving=True), self.layer_sums()
+        random = {state: f"normal(z_{state}[i], step)" for state in self.noisy}
+        stepper = Stepper(self.equations, self.integrator, held, self.clamps, random)
+        step = [f"x_{state} = state[m, {k}, i]" for k, state in enumerate(self.states)]
+        step += self._terms(held, [f"n_{j}[i]" for j in range(len(sums))])
+        step += stepper.lines()
+        step += [f"state[m, {k}, i] = x_{state}" for k, state in enumerate(self.states)]
+        step += [f"broken |= (x_{state} - x_{state}) != 0.0" for state in self.states]
+        step += self._channel_lines(held) + [f"sent[{k}, i] = s_{k}" for k in range(len(self.channels))]
+        step += self._expressions({f"o_{name}": expression for name, expression in self.outputs.items()}, "out", held)
+        step += [f"y_{k}[i] = o_{name}" for k, name in enumerate(self.outputs)]
+        rows = [f"n_{j} = sums[{j}, n]" for j in range(len(sums))]
+        rows += [f"d_{name} = driven[{k}, done + n, offset : offset + regions]" for k, name in enumerate(self.driven)]
+        rows += [f"y_{k} = outputs[{k}, done + n, offset : offset + regions]" for k in range(len(self.outputs))]
+        rows += [f"z_{state} = streams[m, {k}]" for k, state in enumerate(self.noisy)]
+        return _INTEGRATE.format(
+            sums=max(1, len(sums)),
+            channels=len(self.channels),
+            constants=_lines(self._constants(), 8),
+            ahead=_lines(
+                [f"sum_ahead(sums[{j}], count, at, layers[{k}][0], history[m, {c}], row)" for j, (k, c) in enumerate(sums)], 12
+            ),
+            now=_lines([f"add_now(sums[{j}, n], column, layers[{k}][1], history[m, {c}])" for j, (k, c) in enumerate(sums)], 16),
+            rows=_lines(rows, 16),
+            step=_lines(step, 20),
+            keep=_lines([f"history[m, {k}, simulated[i], column + 1] = sent[{k}, i]" for k in range(len(self.channels))], 20),
+        )
+
+    def _send(self) -> str:
+        held = self._held(moving=False)
+        body = [f"x_{state} = states[{k}, n, i]" for k, state in enumerate(self.states)]
+        body += self._channel_lines(held) + [f"sent[{k}, n, i] = s_{k}" for k in range(len(self.channels))]
+        return _SEND.format(constants=_lines(self._constants(), 4), body=_lines(body, 12))
+
+    def _slopes(self) -> str:
+        held = self._held(moving=False)
+        body = [f"x_{state} = state[{k}, i]" for k, state in enumerate(self.states)]
+        body += self._terms(held, [f"sums[{j}, i]" for j in range(len(self.layer_sums()))])
+        body += self._expressions({f"k_{state}": slope for state, slope in self.equations.derivatives.items()}, "slope", held)
+        body += [f"slope[{k}, i] = k_{state}" for k, state in enumerate(self.states)]
+        body += self._expressions({f"o_{name}": expression for name, expression in self.outputs.items()}, "out", held)
+        body += [f"output[{k}, i] = o_{name}" for k, name in enumerate(self.outputs)]
+        return _SLOPES.format(constants=_lines(self._constants(), 4), body=_lines(body, 8))
+
+
+def _lines(lines: Sequence[str], spaces: int) -> str:
+    return indent("\n".join(lines) or "pass", " " * spaces)
