@@ -230,14 +230,15 @@ def list_(what: Annotated[str, typer.Argument(metavar="engines|translators|scena
 @app.command()
 def describe(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="an engine, a translator, package.module:Class or ./file.py:Class")
+        str | None,
+        typer.Argument(metavar="NAME", help="an engine, ENGINE.MODEL, a translator, package.module:Class or ./file.py:Class"),
     ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="print the JSON Schema: of a plug-in's parameters, or of the scenario file")
     ] = False,
 ) -> None:
     """Tell about an engine or a translator: what it does, its parameters, units and ports."""
-    from cosim.describe import find_plugin
+    from cosim.describe import find_model, find_plugin
     from cosim.scenario.schema import ScenarioFile
     from cosim.sdk import CosimError
 
@@ -245,6 +246,10 @@ def describe(
         if not schema:
             raise CosimError("describe what?", mend="name an engine or a translator (cosim list engines), or ask for --schema")
         print(json.dumps(ScenarioFile.model_json_schema(by_alias=True), indent=2))
+        return
+    told = find_model(name, Path.cwd())
+    if told is not None:
+        print(told)
         return
     kind, cls = find_plugin(name, Path.cwd())
     if schema:
@@ -401,6 +406,7 @@ def _print_plugin(name: str, kind: str, cls: Any) -> None:
 
     from cosim.console import wide_console
     from cosim.describe import parameter_rows
+    from cosim.sdk import HasModels
 
     console = wide_console()
     print(f"{name}  ({kind}, {cls.__module__}:{cls.__qualname__})\n\n{inspect.getdoc(cls) or ''}\n")
@@ -410,6 +416,10 @@ def _print_plugin(name: str, kind: str, cls: Any) -> None:
     console.print(table)
     if kind == "engine":
         _print_ports(cls)
+    if isinstance(cls, HasModels):
+        print(f"\nmodels (cosim describe {name}.MODEL)")
+        for model, title in cls.models().items():
+            print(f"  {model:<24}{title}")
 
 
 def _print_ports(cls: Any) -> None:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from cosim.scenario import registry
 from cosim.scenario.plan import LinkPlan, Plan
 from cosim.scenario.proof import worst_need_ns
-from cosim.sdk import CosimError, Duration, InputFile, Port, Unit, format_ns
+from cosim.sdk import CosimError, Duration, HasModels, InputFile, Port, Unit, format_ns
 from cosim.simulators import everywhere
 
 _SAID = {get_args(Duration)[1]: "time", get_args(InputFile)[1]: "file"}
@@ -45,6 +45,17 @@ def find_plugin(name: str, folder: Path) -> tuple[str, Any]:
     from cosim.sdk import did_you_mean
 
     raise CosimError(f"there is no engine or translator {name!r}", mend=did_you_mean(name, known))
+
+
+def find_model(name: str, folder: Path) -> str | None:
+    """What an engine says of one of its models: ``neural_mass.wong_wang``, ``neural_mass../mine.yaml``; None for other names."""
+    engine, _, model = name.partition(".")
+    if not model or engine not in registry.installed("engine"):
+        return None
+    cls = registry.find("engine", engine, folder)
+    if not isinstance(cls, HasModels):
+        raise CosimError(f"{engine} has no models by name", mend=f"cosim describe {engine}")
+    return cls.describe_model(model)
 
 
 def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str, str]]:

@@ -83,6 +83,21 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class HasModels(Protocol):
+    """Optional: an engine with models by name, each of which ``cosim describe ENGINE.MODEL`` tells."""
+
+    @classmethod
+    def models(cls) -> Mapping[str, str]:
+        """Name and title of each."""
+        ...
+
+    @classmethod
+    def describe_model(cls, name: str) -> str:
+        """What is to be known of one, as text; ``name`` may be the path of a user's own file."""
+        ...
+
+
+@runtime_checkable
 class Restorable(Protocol):
     """Optional: an engine that can save where it stands and return there. Needed for checkpoints and iterate groups."""
 

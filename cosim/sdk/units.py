@@ -64,7 +64,9 @@ def si_dimension(unit: str) -> tuple[float, tuple[Fraction, ...]]:
         if registry.Quantity(0.0, unit).to_base_units().magnitude:
             raise CosimError("it is counted from another zero than K")
     except Exception as error:  # pint raises many kinds: unknown name, bad syntax, offset unit
-        raise CosimError(f"{unit!r} is not a unit", why=str(error).splitlines()[0], mend="write it like mV, 1/ms or nS/um**2") from None
+        raise CosimError(
+            f"{unit!r} is not a unit", why=str(error).splitlines()[0], mend="write it like mV, 1/ms or nS/um**2"
+        ) from None
     powers = {str(name): Fraction(power).limit_denominator(64) for name, power in quantity.unit_items()}
     names = {"kilogram": 0, "meter": 1, "second": 2, "ampere": 3, "kelvin": 4, "mole": 5, "candela": 6, "radian": None}
     found = [Fraction(0)] * 7

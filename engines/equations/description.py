@@ -126,8 +126,8 @@ class Equations:
 
     def needed(self, *wanted: Expression) -> list[str]:
         """The named expressions that some expressions rest on, in order."""
-        names = set().union(*(expression.names() for expression in wanted))
-        for name in reversed(self.expressions):
+        names = set[str]().union(*(expression.names() for expression in wanted))
+        for name in reversed(list(self.expressions)):
             if name in names:
                 names |= self.expressions[name].names()
         return [name for name in self.expressions if name in names]

@@ -109,7 +109,7 @@ def _of_power(base: ast.expr, exponent: ast.expr, symbols: Mapping[str, Dimensio
         return NONE
     whole = whole_number(exponent)
     if whole is not None:
-        return dimension**whole
+        return dimension.__pow__(whole)
     if isinstance(exponent, ast.Constant):
         return dimension ** Fraction(exponent.value).limit_denominator(64)  # type: ignore[arg-type]
     raise CosimError(

@@ -10,6 +10,7 @@ import ast
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -118,7 +119,7 @@ def write(node: ast.expr, symbols: Mapping[str, str]) -> str:
 
     match node:
         case ast.Constant(value=number):
-            return repr(float(number))
+            return repr(float(number))  # type: ignore[arg-type]
         case ast.Name(id=name):
             return repr(CONSTANTS[name]) if name in CONSTANTS else symbols[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -258,7 +259,7 @@ def _part(node: ast.expr, line: str) -> str:
     return (ast.get_source_segment(line, node) or ast.dump(node))[:60]
 
 
-def _value(node: ast.expr, symbols: Mapping[str, object]) -> object:
+def _value(node: ast.expr, symbols: Mapping[str, object]) -> Any:
     match node:
         case ast.Constant(value=number):
             return float(number)  # type: ignore[arg-type]
@@ -283,7 +284,7 @@ def _value(node: ast.expr, symbols: Mapping[str, object]) -> object:
     raise AssertionError(ast.dump(node))
 
 
-_OPERATIONS: Mapping[type, Callable[..., object]] = {
+_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
     ast.Mult: np.multiply,

@@ -1,4 +1,5 @@
 """Small functions of kernels: choices of two values, and powers. Straight-line, so that loops over them become vector code."""
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 

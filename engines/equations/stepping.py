@@ -48,11 +48,12 @@ class Stepper:
         """The step. ``dt`` (s) and ``root_dt`` stand in the code beside the symbols."""
         refuse_misfits(self.equations, self.integrator, tuple(self.random))
         lines = [f"w_{state} = root_dt * {code}" for state, code in self.random.items()]
-        return lines + getattr(self, f"_{self.integrator}")()
+        scheme: list[str] = getattr(self, f"_{self.integrator}")()
+        return lines + scheme
 
     def evaluate(self, wanted: Mapping[str, Expression], suffix: str, states: Mapping[str, str] | None = None) -> list[str]:
         """Lines that compute expressions into the names that are their keys, after the named expressions they rest on."""
-        symbols = dict(self.held) | (states or {state: f"x_{state}" for state in self.equations.derivatives})
+        symbols = dict(self.held) | dict(states or {state: f"x_{state}" for state in self.equations.derivatives})
         lines = []
         for name in self.equations.needed(*wanted.values()):
             lines.append(f"e_{name}_{suffix} = {self.equations.expressions[name].code(symbols)}")

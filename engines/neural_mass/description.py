@@ -96,6 +96,26 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(MODELS.glob("*.yaml"))}
 
 
+def model_file(name: str, folder: Path) -> Path:
+    """The file of a model: one that is shipped, by name, or the user's own, by its path from ``folder``.
+
+    Raises
+    ------
+    CosimError
+        There is none.
+    """
+    if not name.endswith((".yaml", ".yml")):
+        if name not in shipped():
+            raise CosimError(
+                f"there is no model {name!r}", mend=f"{did_you_mean(name, shipped())}; a file of your own ends in .yaml"
+            )
+        return shipped()[name]
+    found = (folder / Path(name).expanduser()).resolve()
+    if not found.exists():
+        raise CosimError(f"file {name!r} does not exist", why=f"looked for {found}", mend=f"paths start at {folder.resolve()}")
+    return found
+
+
 def read_model(path: Path) -> tuple[RegionDescription, Equations]:
     """A model's file, checked."""
     return read_description(path, RegionDescription)

@@ -34,7 +34,7 @@ class Drives:
                     change.at,
                     network.connectome.space.select(change.regions),
                     by_region(change.to, self._unit(name), space, name, 0.0),
-                )  # type: ignore[arg-type]
+                )
                 for change in sorted(params.changes, key=lambda change: change.at)
                 if change.parameter == name
             ]
@@ -78,7 +78,7 @@ class _Stimulus:
             for selector, weight in given.regions.items():
                 weights[space.select(selector)] = weight
         else:
-            weights[space.select(given.regions)] = 1.0  # type: ignore[arg-type]
+            weights[space.select(given.regions)] = 1.0
         self._pattern = np.tile(weights[network.regions.simulated], network.params.replicas) * amplitude
         self._given = given
 

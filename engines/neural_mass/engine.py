@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from cosim.sdk import HELD, CosimError, Payload, Port, Samples, Setup, Window
 from engines.equations.dimensions import si_factor
 from engines.neural_mass.arrivals import Arrivals
+from engines.neural_mass.description import model_file, read_model, shipped
 from engines.neural_mass.drives import Drives
 from engines.neural_mass.network import Network, build_network
 from engines.neural_mass.params import NeuralMassParams
 from engines.neural_mass.simulation import Simulation, linked
 from engines.neural_mass.symbols import build_symbols
+from engines.neural_mass.telling import tell
 from engines.neural_mass.tuning import tuned
 
 Floats = NDArray[np.float64]
@@ -50,6 +53,16 @@ class NeuralMass:
 
     Params: ClassVar[type] = NeuralMassParams
     determinism: ClassVar[str] = "bitwise"
+
+    @classmethod
+    def models(cls) -> Mapping[str, str]:
+        """Name and title of every model that comes with the engine."""
+        return {name: read_model(path)[0].title for name, path in shipped().items()}
+
+    @classmethod
+    def describe_model(cls, name: str) -> str:
+        """A model in words, by its name or by the path of a file."""
+        return tell(model_file(name, Path.cwd()))
 
     @classmethod
     def ports(cls, params: NeuralMassParams) -> Sequence[Port]:
@@ -126,6 +139,9 @@ class NeuralMass:
             network.params.model.stem, len(regions.simulated), self._simulation.connections, len(regions.external),
             self._simulation.past * self._dt_ns / 1e6,
         )  # fmt: skip
+        for connectome in {id(c): c for c in network.connectomes}.values():
+            for note in connectome.notes:
+                setup.log.info("connectome: %s", note)
         missing = [labels[region] for region, delay_ns in zip(regions.external, delays_ns, strict=True) if delay_ns < 0]
         if missing:
             setup.log.info("no link brings the activity of %s: the initial state is kept", ", ".join(missing))

@@ -15,6 +15,17 @@ from engines.neural_mass.description import Function, RegionDescription, Term, m
 from engines.neural_mass.params import LayerParams, NeuralMassParams
 
 
+def formula_of(function: Function) -> str:
+    """What a receiver makes of what is sent, x."""
+    formulas = {
+        "linear": "G sum_j W_ij x_j(t - tau_ij)",
+        "difference": "G sum_j W_ij (x_j(t - tau_ij) - x_i(t))",
+        "sigmoidal": "G height / (1 + exp(-(sum_j W_ij x_j(t - tau_ij) - midpoint) / slope))",
+        "kuramoto": "G sum_j W_ij sin(x_j(t - tau_ij) - x_i(t))",
+    }
+    return formulas[function]
+
+
 @dataclass(frozen=True, eq=False)
 class Layer:
     """One set of connections.

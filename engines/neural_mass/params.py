@@ -7,38 +7,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from cosim.sdk import CosimError, Duration, InputFile, Params, did_you_mean
+from cosim.sdk import CosimError, Duration, InputFile, Params
 from cosim.sdk.errors import ScenarioError
 from cosim.sdk.units import from_file, told
 from engines.connectome import ConnectomeParams
 from engines.equations.stepping import Integrator
 from engines.neural_mass import values
-from engines.neural_mass.description import Function, RegionDescription, read_model, shipped
+from engines.neural_mass.description import Function, RegionDescription, model_file, read_model
 from engines.neural_mass.monitors import AnyMonitor
 
 Value = float | list[float] | dict[str, float]
 """One number; one for each region; or by region or group, with ``default`` for the rest. In the unit of the symbol."""
 
 
-def _model_file(name: Any, info: ValidationInfo) -> Path:
-    """The file of a model: one that is shipped, by name, or the user's own, by its path from the scenario's folder."""
-    if isinstance(name, Path):
-        return name
-    if not str(name).endswith((".yaml", ".yml")):
-        if str(name) not in shipped():
-            raise CosimError(
-                f"there is no model {str(name)!r}", mend=f"{did_you_mean(str(name), shipped())} A file of your own ends in .yaml"
-            )
-        return shipped()[str(name)]
-    found = (Path((info.context or {}).get("folder", ".")) / Path(str(name)).expanduser()).resolve()
-    if not found.exists():
-        raise CosimError(f"file {name!r} does not exist", why=f"looked for {found}", mend="paths start at the scenario's folder")
-    return found
-
-
 def _model(name: Any, info: ValidationInfo) -> Path:
     def read() -> Path:
-        path = _model_file(name, info)
+        path = name if isinstance(name, Path) else model_file(str(name), Path((info.context or {}).get("folder", ".")))
         try:
             read_model(path)
         except ScenarioError as error:
@@ -102,7 +86,7 @@ class ChangeParams(Params):
 
 
 class TuneParams(Params):
-    """A parameter is found, region by region, with which an output has a target at rest: feedback inhibition control and the like."""
+    """A parameter is found, region by region, with which an output has a target: feedback inhibition control and the like."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -143,9 +127,7 @@ class NeuralMassParams(Params):
     initial: Annotated[dict[str, Any], Field(description="states at time 0 and all along before it, as for parameters")] = {}
     history: Annotated[
         InputFile | None,
-        Field(
-            description=".npz of states before time 0, each (steps, regions) in its unit, the last row at time 0; in place of initial"
-        ),
+        Field(description="in place of initial: .npz of states before time 0, each (steps, regions), the last row at time 0"),
     ] = None
     couplings: Annotated[dict[str, LayerParams], Field(description="by name; else one for each coupling term of the model")] = {}
     short_delays: Annotated[

