@@ -82,6 +82,7 @@ class Coordinator:
         self.started = False
         self.finals: dict[int, dict[str, Any]] = {}
         self._ready: set[int] = set()
+        self._kept: dict[str, dict[str, NDArray[Any]]] = {}
         self._moved, self._stalls = time.monotonic(), 0
         self._heard: dict[int, float] = {}
         self._begin, self._end = time.perf_counter(), 0.0
@@ -106,6 +107,9 @@ class Coordinator:
             if len(self._ready) == self.workers:
                 self._begin, self.started = time.perf_counter(), True
                 self.broadcast({"go": True})
+        if "kept" in content:
+            kept = content["kept"]
+            self._kept[kept["engine"]] = {name: decode_array(array) for name, array in kept["arrays"].items()}
         if "failed" in content:
             self.fail(content["failed"])
         if "final" in content:
@@ -188,7 +192,7 @@ class Coordinator:
         ending = {"outcome": outcome, "wall_s": self.overview.wall_s, "simulated_s": self.overview.time_ns * 1e-9}
         if self.failure:
             ending["failure"] = json.dumps(self.failure)
-        self.recorder.close(links if outcome == "done" else {}, ending)
+        self.recorder.close(links if outcome == "done" else {}, ending, self._kept)
         if self.recorder.failure is not None and self.failure is None:
             self.failure = self._recording_stopped()
         try:

@@ -1,7 +1,7 @@
 """The recorder: streams into ``run.h5``, readable while it is written and after a crash.
 
 It works in a thread of its own behind a bounded queue: whoever brings more than the disk takes has to wait. The layout is
-DESIGN 10: ``/spikes/<engine>.<port>``, ``/samples/<engine>.<port>``, ``/links/<name>``, ``/provenance``.
+DESIGN 10: ``/spikes/<engine>.<port>``, ``/samples/<engine>.<port>``, ``/links/<name>``, ``/engines/<engine>``, ``/provenance``.
 """
 
 from __future__ import annotations
@@ -217,8 +217,13 @@ class Recorder:
     def put_digests(self, digests: dict[str, list[int]]) -> None:
         self._queue.put(digests)
 
-    def close(self, links: Mapping[str, Mapping[str, Any]], ending: Mapping[str, Any]) -> None:
-        """Write what is left, then what is known only at the end: hashes, counts, wall times, the outcome."""
+    def close(
+        self,
+        links: Mapping[str, Mapping[str, Any]],
+        ending: Mapping[str, Any],
+        kept: Mapping[str, Mapping[str, NDArray[Any]]] | None = None,
+    ) -> None:
+        """Write what is left, then what is known only at the end: hashes, counts, wall times, the outcome, what engines keep."""
         import h5py
 
         if self._failure is None:
@@ -238,6 +243,9 @@ class Recorder:
                 for name, facts in links.items():
                     for key, value in facts.items():
                         file[f"links/{name}"].attrs[key] = value
+                for engine, arrays in (kept or {}).items():
+                    for name, array in arrays.items():
+                        _write_kept(file.require_group(f"engines/{engine}"), name, array)
                 for key, value in ending.items():
                     file["provenance"].attrs[key] = value
         except OSError as error:
@@ -285,6 +293,20 @@ class Recorder:
             dataset.flush()
 
 
+def _write_kept(group: Any, name: str, array: NDArray[Any]) -> None:
+    import h5py
+
+    if array.dtype.kind == "U":
+        group.create_dataset(_quoted(name), data=array.astype(object), dtype=h5py.string_dtype())
+    else:
+        group.create_dataset(_quoted(name), data=array)
+
+
+def _quoted(name: str) -> str:
+    """HDF5 would make a folder of "L2/3": the name is quoted, and unquoted when it is read."""
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
 def _write_space(group: Any, port: Port) -> None:
     import h5py
 
@@ -296,5 +318,4 @@ def _write_space(group: Any, port: Port) -> None:
     if space.positions is not None:
         group.create_dataset("positions", data=space.positions).attrs["unit"] = "um"
     for name, rows in space.groups.items():
-        # HDF5 would make a folder of "L2/3": the name is quoted, and unquoted when it is read
-        group.create_dataset(f"groups/{name.replace('%', '%25').replace('/', '%2F')}", data=np.asarray(rows, np.int64))
+        group.create_dataset(f"groups/{_quoted(name)}", data=np.asarray(rows, np.int64))

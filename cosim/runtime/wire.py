@@ -6,12 +6,14 @@ piece of their own, uncopied. Sizes are checked before anything is allocated.
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Payload, Samples, Spikes, Window
 
@@ -72,6 +74,22 @@ def encode(lane: int, payload: Payload) -> list[Any]:
 
 def encode_credit(lane: int, oldest_ns: int) -> bytes:
     return _HEADER.pack(_MAGIC, CREDIT, 0, 0, lane, oldest_ns, 0, 0, 0)
+
+
+def encode_array(array: NDArray[Any]) -> dict[str, Any]:
+    """Numbers or text as part of a control message."""
+    array = np.ascontiguousarray(array)
+    if array.dtype.kind == "U":
+        return {"text": array.tolist()}
+    data = array.astype(array.dtype.newbyteorder("<"))
+    return {"dtype": data.dtype.str, "shape": data.shape, "base64": base64.b64encode(data.tobytes()).decode("ascii")}
+
+
+def decode_array(content: dict[str, Any]) -> NDArray[Any]:
+    """The array of ``encode_array``."""
+    if "text" in content:
+        return np.array(content["text"], np.str_)
+    return np.frombuffer(base64.b64decode(content["base64"]), content["dtype"]).reshape(content["shape"])
 
 
 def encode_control(content: dict[str, Any]) -> bytes:

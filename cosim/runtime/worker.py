@@ -19,12 +19,14 @@ from cosim.runtime.scheduler import Scheduler
 from cosim.runtime.trace import Trace
 from cosim.runtime.transports import Transport
 from cosim.scenario.plan import EnginePlan, LinkPlan, Plan
-from cosim.sdk import CosimError, Payload, Port, Samples, Setup, Window
+from cosim.sdk import CosimError, Keeper, Payload, Port, Samples, Setup, Window
 
 RUN_AHEAD = 8
 """Intervals that a source may run ahead of what its target needs, where no loop bounds it."""
 STATUS_EVERY_S = 0.2
 DIGESTS_AT_ONCE = 4096
+MOST_KEPT_BYTES = 1 << 26
+"""Of one array that an engine leaves in the run's file: the matrix of some 2900 regions."""
 
 
 class Stopped(Exception):
@@ -306,8 +308,29 @@ class Worker:
         self.doing = "failed"
         self.transport.report({"failed": describe_failure(error)})
 
+    def _report_kept(self, hosted: _Hosted) -> None:
+        """What an engine leaves in the run's file; a fault in it is told, and ends nothing."""
+        if not isinstance(hosted.engine, Keeper):
+            return
+        kept: dict[str, Any] = {}
+        try:
+            for name, value in hosted.engine.kept().items():
+                array = np.asarray(value)
+                if array.dtype.kind not in "biufU":
+                    raise TypeError(f"{name!r} is neither numbers nor text, but {array.dtype}")
+                if array.nbytes > MOST_KEPT_BYTES:
+                    raise ValueError(f"{name!r} has {array.nbytes} bytes, and at most {MOST_KEPT_BYTES} are kept")
+                kept[name] = wire.encode_array(array)
+        except (Exception, SystemExit) as error:
+            text = f"engine {hosted.name}: what it leaves in the run's file is lost: {error!r}"
+            self.transport.report({"log": {"level": "WARNING", "text": text}})
+        if kept:
+            self.transport.report({"kept": {"engine": hosted.name, "arrays": kept}})
+
     def _close(self) -> None:
         for hosted in self._hosted.values():
+            if self.doing == "done":
+                self._report_kept(hosted)
             close = getattr(hosted.engine, "close", None)
             if close is None:
                 continue

@@ -1,7 +1,7 @@
 """All that the author of an engine or a translator imports."""
 
 from cosim.sdk.cache import made_once
-from cosim.sdk.engine import HELD, NOT_FED, Engine, HasModels, Params, Restorable, Setup
+from cosim.sdk.engine import HELD, NOT_FED, Engine, HasModels, Keeper, Params, Restorable, Setup
 from cosim.sdk.errors import CosimError, ScenarioError, did_you_mean
 from cosim.sdk.model import (
     InputBinding,
@@ -29,6 +29,7 @@ __all__ = [
     "HasModels",
     "InputBinding",
     "InputFile",
+    "Keeper",
     "ModelEngine",
     "ModelParams",
     "OutputBinding",

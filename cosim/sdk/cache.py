@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+
+def writable_cache() -> tuple[Path, bool]:
+    """The user's cache, and True; where it cannot be written to, a folder that goes with this process, and False."""
+    cache = _of_user()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=cache).close()
+    except OSError:
+        return Path(_temporary().name), False
+    return cache, True
 
 
 def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
@@ -14,7 +26,9 @@ def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
 
     It is filled beside the cache and moved there when whole, so that two processes may do it at once.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosim" / kind
+    if (_of_user() / kind / key).is_dir():
+        return _of_user() / kind / key
+    cache = writable_cache()[0] / kind
     if not (cache / key).is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as made:
@@ -23,3 +37,12 @@ def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
                 Path(made).rename(cache / key)
                 Path(made).mkdir()  # for TemporaryDirectory to remove
     return cache / key
+
+
+def _of_user() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosim"
+
+
+@functools.cache
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="cosim-cache-")

@@ -98,6 +98,15 @@ class HasModels(Protocol):
 
 
 @runtime_checkable
+class Keeper(Protocol):
+    """Optional: an engine that leaves arrays in the run's file, under ``/engines/<its name>``, when a run has reached its end."""
+
+    def kept(self) -> Mapping[str, NDArray[Any]]:
+        """Numbers or text by name, such as the matrix of a network; read with ``run.kept(engine)``."""
+        ...
+
+
+@runtime_checkable
 class Restorable(Protocol):
     """Optional: an engine that can save where it stands and return there. Needed for checkpoints and iterate groups."""
 

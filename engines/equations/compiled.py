@@ -12,7 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from cosim.sdk.cache import made_once
+from cosim.sdk.cache import made_once, writable_cache
 
 HERE = Path(__file__).parent
 FUNCTIONS = {
@@ -46,6 +46,7 @@ def load_compiled(title: str, code: str, log: logging.Logger, *beside: Path) -> 
     name = key.hexdigest()[:24]
     if (known := sys.modules.get(f"cosim_kernels_{name}")) is not None:
         return known
+    _find_room()
     folder = made_once("kernels", name, lambda made: _write(made / "kernel.py", code))
     compiled = any((folder / "__pycache__").glob("*.nbc"))
     if not compiled:
@@ -55,6 +56,15 @@ def load_compiled(title: str, code: str, log: logging.Logger, *beside: Path) -> 
     if not compiled:
         log.info("compiled %s in %.1f s", title, time.perf_counter() - began)
     return module
+
+
+def _find_room() -> None:
+    """Numba keeps what it compiled beside the source or in the user's cache: where neither may be written to, elsewhere."""
+    import numba
+
+    cache, is_lasting = writable_cache()
+    if not is_lasting and not numba.config.CACHE_DIR:
+        numba.config.CACHE_DIR = str(cache / "numba")
 
 
 def _texts(*paths: Path) -> list[str]:

@@ -3,7 +3,7 @@
     states:      {r: {unit: Hz, initial: 0, about: firing rate}}
     parameters:  {tau: {unit: ms, default: 10, about: time constant, source: …}}
     inputs:      {drive: {unit: Hz, quantity: firing_rate}}
-    expressions: {x: drive - r}                     # names for parts of the equations
+    expressions: {x: drive - r}                     # names for parts of the equations; derivative(x, r) may stand in them
     derivatives: {r: x / tau}                       # in the unit of the state per time
     noise:       {r: sigma}                         # dr = … dt + sigma dW: in the unit of the state per root of time
     outputs:     {rate: {value: r, unit: Hz, quantity: firing_rate}}
@@ -26,6 +26,7 @@ from pydantic import Field, ValidationError, field_validator
 from cosim.sdk import CosimError, Params, did_you_mean
 from cosim.sdk.errors import ScenarioError
 from engines.equations import dimensions
+from engines.equations.derivative import Derivatives
 from engines.equations.dimensions import Dimension
 from engines.equations.expression import RESERVED, Expression, read
 
@@ -139,12 +140,12 @@ class Equations:
 
 
 class Text:
-    """A YAML file as plain values, and the line of every key."""
+    """A YAML text as plain values, and the line of every key."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name = name
         self._lines: dict[tuple[str | int, ...], int] = {}
-        self.data = self._plain(self._load(), ())
+        self.data = self._plain(self._load(content), ())
 
     def where(self, *keys: str | int) -> str:
         """``file:line  key.path`` of a key, or of the nearest thing around it that was written."""
@@ -152,25 +153,26 @@ class Text:
         while known and tuple(known) not in self._lines:
             known.pop()
         line = self._lines.get(tuple(known), 1)
-        return f"{self.path.name}:{line}" + (f"  {'.'.join(map(str, keys))}" if keys else "")
+        return f"{self.name}:{line}" + (f"  {'.'.join(map(str, keys))}" if keys else "")
 
-    def _load(self) -> Any:
+    def _load(self, content: bytes) -> Any:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
         try:
-            return YAML(typ="rt").load(self.path.read_text(encoding="utf-8"))
+            return YAML(typ="rt").load(content.decode("utf-8"))
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             what = str(error.problem or "not YAML").splitlines()[0]
-            raise CosimError(what, where=f"{self.path.name}:{line}", mend="mend the YAML at that line") from None
-        except (YAMLError, OSError, UnicodeDecodeError) as error:
-            raise CosimError(f"{self.path.name} cannot be read", why=str(error).splitlines()[0]) from None
+            raise CosimError(what, where=f"{self.name}:{line}", mend="mend the YAML at that line") from None
+        except (YAMLError, UnicodeDecodeError) as error:
+            raise CosimError(f"{self.name} cannot be read", why=str(error).splitlines()[0]) from None
 
     def _plain(self, node: Any, path: tuple[str | int, ...]) -> Any:
         if isinstance(node, dict):
             for key in node:
-                self._lines[*path, str(key)] = node.lc.key(key)[0] + 1 if hasattr(node, "lc") and key in node.lc.data else 1
+                if key in node.lc.data:  # type: ignore[attr-defined]  # a merged key has no line of its own
+                    self._lines[*path, str(key)] = node.lc.key(key)[0] + 1  # type: ignore[attr-defined]
             return {str(key): self._plain(value, (*path, str(key))) for key, value in node.items()}
         if isinstance(node, list):
             return [self._plain(value, (*path, i)) for i, value in enumerate(node)]
@@ -188,31 +190,35 @@ def read_description(path: Path, kind: type[AnyDescription]) -> tuple[AnyDescrip
         All faults at once, each with its line: unknown or missing keys, symbols that nothing defines, expressions outside the
         whitelist, dimensions that do not fit, names used twice, expressions in a circle.
     """
-    return _read(path, path.stat().st_mtime_ns, kind)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CosimError(f"{path.name} cannot be read", why=str(error)) from None
+    return _read(path.name, content, kind)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, changed_ns: int, kind: type[AnyDescription]) -> tuple[AnyDescription, Equations]:
-    text = Text(path)
+def _read(name: str, content: bytes, kind: type[AnyDescription]) -> tuple[AnyDescription, Equations]:
+    text = Text(name, content)
     if not isinstance(text.data, dict):
-        raise CosimError(f"{path.name} is no mapping of sections", mend=f"sections are {', '.join(kind.model_fields)}")
+        raise CosimError(f"{name} is no mapping of sections", mend=f"sections are {', '.join(kind.model_fields)}")
     try:
         description = kind.model_validate(text.data)
     except ValidationError as error:
-        raise _Faults(path, [_told(item, text, kind) for item in error.errors()]) from None
+        raise _Faults(name, [_told(item, text, kind) for item in error.errors()]) from None
     checker = Checker(description, text)
     equations = checker.equations()
     if not checker.faults:
         description.check(equations, checker)
     if checker.faults:
-        raise _Faults(path, checker.faults)
+        raise _Faults(name, checker.faults)
     return description, equations
 
 
 class _Faults(ScenarioError):
-    def __init__(self, path: Path, faults: list[CosimError]) -> None:
+    def __init__(self, name: str, faults: list[CosimError]) -> None:
         super().__init__(faults)
-        self.what = self.args[0] if not faults else f"{path.name} has {len(faults)} fault{'s' if len(faults) != 1 else ''}"
+        self.what = f"{name} has {len(faults)} fault{'s' if len(faults) != 1 else ''}"
 
 
 class Checker:
@@ -236,7 +242,8 @@ class Checker:
 
     def read(self, value: str | float, *keys: str | int) -> Expression | None:
         """An expression whose symbols are all known."""
-        expression: Expression | None = self.collect(lambda: read(value, self.text.where(*keys)), *keys)
+        in_expressions = keys[0] == "expressions"
+        expression: Expression | None = self.collect(lambda: read(value, self.text.where(*keys), in_expressions), *keys)
         if expression is None:
             return None
         names = [*self.description.given(), *self.description.expressions]
@@ -299,12 +306,14 @@ class Checker:
 
     def _ordered(self, expressions: dict[str, Expression]) -> dict[str, Expression]:
         graph = {name: sorted(expression.names() & expressions.keys()) for name, expression in expressions.items()}
+        derivatives = Derivatives()
         try:
-            return {name: expressions[name] for name in TopologicalSorter(graph).static_order()}
+            for name in TopologicalSorter(graph).static_order():
+                self.collect(lambda name=name: derivatives.add(name, expressions[name]), "expressions", name)  # type: ignore[misc]
         except CycleError as error:
             circle = error.args[1]
             self.fault(f"expressions use each other in a circle: {' -> '.join(circle)}", "expressions", circle[0])
-            return {}
+        return derivatives.expressions
 
     def _of_states(
         self, section: str, values: Mapping[str, str | float], per: str, meaning: str, every: bool

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from cosim.sdk import CosimError
 from cosim.sdk.units import si_dimension
-from engines.equations.expression import CONSTANTS, Expression, whole_number
+from engines.equations.expression import CONSTANTS, Expression, plain_number
 
 BASES = ("kg", "m", "s", "A", "K", "mol", "cd")
 _NAMED = ("1/s", "V", "V/s", "A", "S", "F", "C", "ohm", "mol/m**3", "J", "N", "Pa", "Hz**0.5")
@@ -76,8 +76,9 @@ def _of(node: ast.expr, symbols: Mapping[str, Dimension]) -> Dimension:
             return NONE
         case ast.Name(id=name):
             return NONE if name in CONSTANTS else symbols[name]
-        case ast.UnaryOp(operand=operand):
-            return _of(operand, symbols)
+        case ast.UnaryOp(op=op, operand=operand):
+            dimension = _of(operand, symbols)
+            return NONE if isinstance(op, ast.Not) else dimension
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             return _of(left, symbols) * _of(right, symbols)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
@@ -107,11 +108,9 @@ def _of_power(base: ast.expr, exponent: ast.expr, symbols: Mapping[str, Dimensio
         raise CosimError(f"the exponent {ast.unparse(exponent)} is in {_of(exponent, symbols)}", why="an exponent is a bare number")
     if dimension == NONE:
         return NONE
-    whole = whole_number(exponent)
-    if whole is not None:
-        return dimension.__pow__(whole)
-    if isinstance(exponent, ast.Constant):
-        return dimension ** Fraction(exponent.value).limit_denominator(64)  # type: ignore[arg-type]
+    number = plain_number(exponent)
+    if number is not None:
+        return dimension.__pow__(Fraction(number).limit_denominator(64))
     raise CosimError(
         f"{ast.unparse(base)} is in {dimension} and raised to {ast.unparse(exponent)}",
         why="the dimension would depend on a value",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +46,10 @@ FUNCTIONS: Mapping[str, tuple[int, Callable[..., object]]] = {
 """Arguments of each function, and what gives it for arrays. ``exprel(x)`` is (e^x - 1) / x, ``logistic(x)`` 1 / (1 + e^-x)."""
 
 CONSTANTS = {"pi": math.pi}
-RESERVED = frozenset({*FUNCTIONS, *CONSTANTS, "t", "dt"})
+DERIVATIVE = "derivative"
+RESERVED = frozenset({*FUNCTIONS, *CONSTANTS, DERIVATIVE, "t", "dt"})
 MOST_CHARACTERS, MOST_POWER = 4000, 64
+MOST_DEPTH = 64  # Python reads no more than 200 brackets within each other, and kernel code has up to three a level
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -83,8 +86,13 @@ class Expression:
             return _value(self.tree, symbols)
 
 
-def read(text: str | float, where: str = "") -> Expression:
+def read(text: str | float, where: str = "", derivatives: bool = False) -> Expression:
     """An expression from its text.
+
+    Parameters
+    ----------
+    derivatives
+        Whether ``derivative(expression, symbol)`` may stand in it: where something works it out, see ``derivative``.
 
     Raises
     ------
@@ -99,10 +107,9 @@ def read(text: str | float, where: str = "") -> Expression:
         )
     try:
         tree = ast.parse(line, mode="eval").body
-        _check(tree, line)
+        _check(tree, line, derivatives)
     except SyntaxError as error:
-        column = error.offset or 1
-        raise CosimError(f"{line!r} cannot be read: {error.msg}", where=where, why=f"at column {column}") from None
+        raise CosimError(f"{line!r} cannot be read: {error.msg}", where=where, why=f"at column {error.offset or 1}") from None
     except CosimError as error:
         raise error.located(where) from None
     except (RecursionError, MemoryError, ValueError) as error:
@@ -112,7 +119,7 @@ def read(text: str | float, where: str = "") -> Expression:
 
 
 def write(node: ast.expr, symbols: Mapping[str, str]) -> str:
-    """Kernel code of a tree, in brackets; whole powers become products, conditions become selections of two values."""
+    """Kernel code of a number, in brackets; whole powers become products, conditions 1 or 0, choices selections of two values."""
 
     def inner(child: ast.expr) -> str:
         return write(child, symbols)
@@ -122,80 +129,105 @@ def write(node: ast.expr, symbols: Mapping[str, str]) -> str:
             return repr(float(number))  # type: ignore[arg-type]
         case ast.Name(id=name):
             return repr(CONSTANTS[name]) if name in CONSTANTS else symbols[name]
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return f"select({_truth(node, symbols)}, 1.0, 0.0)"
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return f"(-{inner(operand)})"
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return inner(operand)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return f"(not {inner(operand)})"
         case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
             whole = whole_number(exponent)
-            if whole is not None:
-                return f"(1.0 / {_product(inner(base), -whole)})" if whole < 0 else _product(inner(base), whole)
-            return f"power({inner(base)}, {inner(exponent)})"
+            if whole is None or (abs(whole) > 3 and not isinstance(base, ast.Name)):  # a product would repeat the base
+                return f"power({inner(base)}, {inner(exponent)})"
+            return f"(1.0 / {_product(inner(base), -whole)})" if whole < 0 else _product(inner(base), whole)
         case ast.BinOp(left=left, op=op, right=right):
             return f"({inner(left)} {_SIGNS[type(op)]} {inner(right)})"
-        case ast.Compare(left=left, ops=ops, comparators=rights):
-            sides = [left, *rights]
-            parts = [f"({inner(a)} {_SIGNS[type(op)]} {inner(b)})" for a, op, b in zip(sides, ops, rights, strict=False)]
-            return parts[0] if len(parts) == 1 else f"({' & '.join(parts)})"
-        case ast.BoolOp(op=op, values=values):
-            return "(" + (" & " if isinstance(op, ast.And) else " | ").join(map(inner, values)) + ")"
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return f"select({inner(test)}, {inner(body)}, {inner(orelse)})"
+            return f"select({_truth(test, symbols)}, {inner(body)}, {inner(orelse)})"
+        case ast.Call(func=ast.Name(id="where"), args=[test, yes, no]):
+            return f"select({_truth(test, symbols)}, {inner(yes)}, {inner(no)})"
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            called = {"where": "select", "abs": "magnitude", "min": "smaller", "max": "larger"}.get(name, name)
+            called = {"abs": "magnitude", "min": "smaller", "max": "larger"}.get(name, name)
             return f"{called}({', '.join(map(inner, arguments))})"
     raise AssertionError(ast.dump(node))
 
 
 def whole_number(node: ast.expr) -> int | None:
-    """The whole number that an exponent is written as, or None."""
-    negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-    number = node.operand if isinstance(node, ast.UnaryOp) and negative else node
-    if not isinstance(number, ast.Constant) or float(number.value) != int(number.value) or abs(number.value) > MOST_POWER:  # type: ignore[arg-type]
-        return None
-    return -int(number.value) if negative else int(number.value)  # type: ignore[arg-type]
+    """The whole number, not too large, that an exponent is written as, or None."""
+    number = plain_number(node)
+    return None if number is None or number != int(number) or abs(number) > MOST_POWER else int(number)
 
 
-def replaced(node: ast.expr, trees: Mapping[str, ast.expr]) -> ast.expr:
-    """The tree with names replaced by trees."""
-
-    class Replace(ast.NodeTransformer):
-        def visit_Name(self, name: ast.Name) -> ast.expr:
-            return trees.get(name.id, name)
-
-        def visit_Call(self, call: ast.Call) -> ast.expr:
-            return ast.Call(call.func, [self.visit(argument) for argument in call.args], [])
-
-    return Replace().visit(_copied(node))  # type: ignore[no-any-return]
+def plain_number(node: ast.expr) -> float | None:
+    """The number that an exponent is written as, or None."""
+    match node:
+        case ast.Constant(value=number):
+            return float(number)  # type: ignore[arg-type]
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as digits):
+            return -float(digits.value)  # type: ignore[arg-type]
+    return None
 
 
-def linear_parts(node: ast.expr, name: str) -> tuple[ast.expr, ast.expr] | None:
-    """(a, b) of a tree that is a * name + b with a and b free of the name, or None where it is not."""
+Parts = tuple[ast.expr, ast.expr]
+"""(a, b) of a * x + b."""
+
+
+def linear_parts(node: ast.expr, name: str, named: Mapping[str, Parts | None]) -> Parts | None:
+    """(a, b) of a tree that is a * name + b with a and b free of the name, or None where it is not.
+
+    Parameters
+    ----------
+    named
+        Parts of the named expressions that depend on the name.
+    """
     zero = ast.Constant(0.0)
-    if not _has(node, name):
+    moving = {name, *named}
+    if not uses(node, moving):
         return zero, node
     match node:
-        case ast.Name():
-            return ast.Constant(1.0), zero
-        case ast.UnaryOp(op=ast.USub(), operand=operand) if parts := linear_parts(operand, name):
+        case ast.Name(id=found):
+            return (ast.Constant(1.0), zero) if found == name else named[found]
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if parts := linear_parts(operand, name, named):
             return ast.UnaryOp(ast.USub(), parts[0]), ast.UnaryOp(ast.USub(), parts[1])
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
-            first, second = linear_parts(left, name), linear_parts(right, name)
+            first, second = linear_parts(left, name, named), linear_parts(right, name, named)
             if first and second:
                 return ast.BinOp(first[0], op, second[0]), ast.BinOp(first[1], op, second[1])
         case ast.BinOp(left=left, op=ast.Mult() as op, right=right):
-            linear, other = (left, right) if _has(left, name) else (right, left)
-            if not _has(other, name) and (parts := linear_parts(linear, name)):
+            linear, other = (left, right) if uses(left, moving) else (right, left)
+            if not uses(other, moving) and (parts := linear_parts(linear, name, named)):
                 return ast.BinOp(parts[0], op, other), ast.BinOp(parts[1], op, other)
-        case ast.BinOp(left=left, op=ast.Div() as op, right=right) if not _has(right, name):
-            if parts := linear_parts(left, name):
+        case ast.BinOp(left=left, op=ast.Div() as op, right=right) if not uses(right, moving):
+            if parts := linear_parts(left, name, named):
                 return ast.BinOp(parts[0], op, right), ast.BinOp(parts[1], op, right)
     return None
 
 
+def depth(node: ast.expr) -> int:
+    """Levels of a tree."""
+    return 1 + max((depth(child) for child in _children(node)), default=0)
+
+
+def uses(node: ast.expr, names: Container[str]) -> bool:
+    """Whether one of some names stands in a tree."""
+    return any(isinstance(child, ast.Name) and child.id in names for child in ast.walk(node))
+
+
 # -- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _truth(node: ast.expr, symbols: Mapping[str, str]) -> str:
+    """Kernel code of a condition; a number holds where it is not 0."""
+    match node:
+        case ast.Compare(left=left, ops=ops, comparators=rights):
+            sides = [write(side, symbols) for side in (left, *rights)]
+            parts = [f"({a} {_SIGNS[type(op)]} {b})" for a, op, b in zip(sides, ops, sides[1:], strict=False)]
+            return parts[0] if len(parts) == 1 else f"({' & '.join(parts)})"
+        case ast.BoolOp(op=op, values=values):
+            return "(" + (" & " if isinstance(op, ast.And) else " | ").join(_truth(value, symbols) for value in values) + ")"
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return f"(not {_truth(operand, symbols)})"
+    return f"({write(node, symbols)} != 0.0)"
 
 
 def _product(base: str, whole: int) -> str:
@@ -207,45 +239,50 @@ def _product(base: str, whole: int) -> str:
     return f"square({_product(base, whole // 2)})"
 
 
-def _has(node: ast.expr, name: str) -> bool:
-    return any(isinstance(child, ast.Name) and child.id == name for child in ast.walk(node))
-
-
-def _copied(node: ast.expr) -> ast.expr:
-    return ast.parse(ast.unparse(node), mode="eval").body
-
-
-def _check(node: ast.expr, line: str) -> None:
+def _check(node: ast.expr, line: str, derivatives: bool, level: int = 1) -> None:
     """The whitelist; everything else is a fault at its column."""
+    if level > MOST_DEPTH:
+        raise _fault(node, line, "an expression that is nested too deep", "split it, with names in 'expressions'")
     for child in _children(node):
-        _check(child, line)
+        _check(child, line, derivatives, level + 1)
     match node:
         case ast.Constant(value=number) if isinstance(number, (int, float)) and not isinstance(number, bool):
-            if not math.isfinite(float(number)):
-                raise CosimError(f"{ast.unparse(node)} is not a finite number")
+            if abs(number) > sys.float_info.max:
+                raise _fault(node, line, f"{_part(node, line)} is too large for a number")
+        case ast.Name() | ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
+            pass
         case ast.BinOp(op=op) if isinstance(op, _ARITHMETIC):
             pass
         case ast.Compare(ops=ops) if all(isinstance(op, _COMPARISONS) for op in ops):
             pass
         case ast.Compare():
-            raise CosimError(
-                f"{_part(node, line)!r} compares in a way that numbers with rounding do not", mend="use <, <=, > or >="
-            )
-        case ast.Name() | ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()) | ast.BoolOp() | ast.IfExp():
-            pass
+            what = f"{_part(node, line)!r} compares in a way that numbers with rounding do not"
+            raise _fault(node, line, what, "use <, <=, > or >=")
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-            if name not in FUNCTIONS:
-                raise CosimError(f"there is no function {name!r}", why=f"in {line!r}", mend=did_you_mean(name, FUNCTIONS))
-            if len(arguments) != FUNCTIONS[name][0]:
-                raise CosimError(f"{name} takes {FUNCTIONS[name][0]} arguments, not {len(arguments)}", why=f"in {line!r}")
+            _check_call(node, line, name, arguments, derivatives)
         case ast.BinOp(op=ast.BitXor()):
-            raise CosimError(f"{_part(node, line)!r}: ^ is no power here", mend="write **")
+            raise _fault(node, line, f"{_part(node, line)!r}: ^ is no power here", "write **")
         case _:
-            raise CosimError(
-                f"{_part(node, line)!r} has no place in an expression",
-                why=f"at column {getattr(node, 'col_offset', 0) + 1} of {line!r}",
-                mend="use numbers, symbols of the model, + - * / **, comparisons, 'a if c else b' and: " + ", ".join(FUNCTIONS),
-            )
+            known = "use numbers, symbols of the model, + - * / **, comparisons, 'a if c else b' and: " + ", ".join(FUNCTIONS)
+            raise _fault(node, line, f"{_part(node, line)!r} has no place in an expression", known)
+
+
+def _check_call(node: ast.Call, line: str, name: str, arguments: list[ast.expr], derivatives: bool) -> None:
+    if name == DERIVATIVE:
+        if not derivatives:
+            raise _fault(node, line, f"{name} has no place here", "give it a name in 'expressions', and use the name")
+        if len(arguments) != 2 or not isinstance(arguments[1], ast.Name):
+            raise _fault(node, line, f"{name} takes an expression and a symbol", "write it like derivative(F, x)")
+    elif name not in FUNCTIONS:
+        raise _fault(node, line, f"there is no function {name!r}", did_you_mean(name, FUNCTIONS))
+    elif len(arguments) != FUNCTIONS[name][0]:
+        expected = f"{FUNCTIONS[name][0]} argument{'s' if FUNCTIONS[name][0] > 1 else ''}"
+        raise _fault(node, line, f"{name} takes {expected}, not {len(arguments)}")
+
+
+def _fault(node: ast.expr, line: str, what: str, mend: str = "") -> CosimError:
+    column = len(line.encode()[: node.col_offset].decode()) + 1  # the tree counts bytes
+    return CosimError(what, why=f"at column {column} of {line!r}", mend=mend)
 
 
 def _children(node: ast.expr) -> Iterator[ast.expr]:
@@ -267,18 +304,18 @@ def _value(node: ast.expr, symbols: Mapping[str, object]) -> Any:
             return CONSTANTS[name] if name in CONSTANTS else symbols[name]
         case ast.UnaryOp(op=op, operand=operand):
             inner = _value(operand, symbols)
-            return np.logical_not(inner) if isinstance(op, ast.Not) else -inner if isinstance(op, ast.USub) else inner  # type: ignore[operator, call-overload]
+            return 1.0 * np.logical_not(inner) if isinstance(op, ast.Not) else -inner if isinstance(op, ast.USub) else inner
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATIONS[type(op)](_value(left, symbols), _value(right, symbols))
         case ast.Compare(left=left, ops=ops, comparators=rights):
             values = [_value(side, symbols) for side in (left, *rights)]
             parts = [_OPERATIONS[type(op)](a, b) for a, op, b in zip(values, ops, values[1:], strict=False)]
-            return np.logical_and.reduce(np.broadcast_arrays(*parts)) if len(parts) > 1 else parts[0]
+            return 1.0 * np.logical_and.reduce(np.broadcast_arrays(*parts))
         case ast.BoolOp(op=op, values=values):
             joined = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            return joined.reduce(np.broadcast_arrays(*(_value(value, symbols) for value in values)))
+            return 1.0 * joined.reduce(np.broadcast_arrays(*(_value(value, symbols) for value in values)))
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return np.where(*(_value(part, symbols) for part in (test, body, orelse)))  # type: ignore[call-overload]
+            return np.where(*(_value(part, symbols) for part in (test, body, orelse)))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return FUNCTIONS[name][1](*(_value(argument, symbols) for argument in arguments))
     raise AssertionError(ast.dump(node))

@@ -5,7 +5,7 @@ call: additions, multiplications, divisions and square roots of IEEE 754, choice
 shifts of their bits. So one number alone, the body and the tail of a vectorised loop, and every machine give the same bits.
 
 Largest errors, in units of the last place: 1/2 of sqrt, 1 of exp, log, log1p, sin, cos, power, 2 of expm1, exprel, logistic, tanh,
-cosh, softplus, arctan, erf, 3 of sinh, tan, 6 of erfc. Infinities, nan, signs of 0, overflow and subnormal results are as in C.
+cosh, softplus, arctan, erf, 3 of sinh, tan, 8 of erfc. Infinities, nan, signs of 0, overflow and subnormal results are as in C.
 
 Polynomials are minimax fits (Remez exchange at 60 digits), where it helps with the first coefficients rounded one after another
 and the others fitted anew; the bound beside each is the relative error of the function, before rounding in the arithmetic.

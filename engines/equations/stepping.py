@@ -12,14 +12,13 @@ over its stages. Schemes, for dx = f dt + g dW with W a Wiener process:
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from cosim.sdk import CosimError
 from engines.equations.description import Equations
-from engines.equations.expression import Expression, linear_parts, replaced, write
+from engines.equations.expression import Expression, Parts, linear_parts, uses
 
 Integrator = Literal["euler", "heun", "rk4", "exponential_euler"]
 Clamps = Mapping[str, tuple[float | None, float | None]]
@@ -104,28 +103,33 @@ class Stepper:
         return lines + self._move("x", slopes)
 
     def _exponential_euler(self) -> list[str]:
-        lines, moved = self.evaluate({f"g1_{state}": self.equations.noise[state] for state in self.random}, "n"), []
+        wanted = {f"g1_{state}": self.equations.noise[state] for state in self.random}
         for state in self.equations.derivatives:
             slope, offset = linear_slope(self.equations, state)
-            symbols = dict(self.held) | {name: f"x_{name}" for name in self.equations.derivatives}
-            lines += [f"a_{state} = dt * ({write(slope, symbols)})", f"b_{state} = dt * ({write(offset, symbols)})"]
+            wanted |= {f"k1_{state}": Expression("", slope), f"k2_{state}": Expression("", offset)}
+        lines, moved = self.evaluate(wanted, "1"), []
+        for state in self.equations.derivatives:
+            lines += [f"a_{state} = dt * k1_{state}", f"b_{state} = dt * k2_{state}"]
             noise = f" + sqrt(exprel(2.0 * a_{state})) * g1_{state} * w_{state}" if state in self.random else ""
             lines.append(f"y_{state} = x_{state} * exp(a_{state}) + b_{state} * exprel(a_{state}){noise}")
             moved += [f"x_{state} = y_{state}", *self._clamp(f"x_{state}", state)]
         return lines + moved
 
 
-def linear_slope(equations: Equations, state: str) -> tuple[ast.expr, ast.expr]:
+def linear_slope(equations: Equations, state: str) -> Parts:
     """(a, b) of the derivative a x + b of a state x; a CosimError where it is not linear in x."""
-    trees: dict[str, ast.expr] = {}
-    for name in equations.needed(equations.derivatives[state]):
-        trees[name] = replaced(equations.expressions[name].tree, trees)
-    parts = linear_parts(replaced(equations.derivatives[state].tree, trees), state)
+    named: dict[str, Parts | None] = {}
+    derivative = equations.derivatives[state]
+    for name in equations.needed(derivative):
+        tree = equations.expressions[name].tree
+        if uses(tree, {state, *named}):
+            named[name] = linear_parts(tree, state, named)
+    parts = linear_parts(derivative.tree, state, named)
     if parts is None:
         raise CosimError(
             f"exponential Euler does not apply to {state!r}",
-            where=equations.derivatives[state].where,
-            why=f"its derivative is not linear in {state}: {equations.derivatives[state].text}",
+            where=derivative.where,
+            why=f"its derivative is not linear in {state}: {derivative.text}",
             mend="use integrator: heun",
         )
     return parts

@@ -87,8 +87,10 @@ class NeuralMass:
             )
         self._drives = Drives(network, symbols)
         self._simulation = Simulation(network, symbols, delays_ns, setup.seed, setup.log)
-        replicas, here = params.replicas, len(network.regions.simulated)
-        self._monitors = {name: monitor.build(params.dt, here, replicas) for name, monitor in params.monitors.items()}
+        self._monitors = {
+            name: monitor.build(name, network.taken_by(name), setup.window_ns, setup.log)
+            for name, monitor in params.monitors.items()
+        }
         self._scales = [1.0 / si_factor(output.unit) for output in network.wanted.values()]
         self._tell(setup, delays_ns)
 

@@ -102,6 +102,8 @@ def build_layers(params: NeuralMassParams, description: RegionDescription, equat
 
 
 def _layer(name: str, given: LayerParams, shared: ConnectomeParams, description: RegionDescription, equations: Equations) -> Layer:
+    if not (name.isascii() and name.isidentifier()):
+        raise CosimError(f"a coupling cannot be called {name!r}", mend="use letters, digits and _, such as gap_junctions")
     target = given.term or name
     if target not in description.coupling:
         raise CosimError(
@@ -113,7 +115,7 @@ def _layer(name: str, given: LayerParams, shared: ConnectomeParams, description:
     sends = description.sends[target]
     if given.sends is not None:
         sends = read(given.sends, f"couplings.{name}.sends")
-        known = [*description.states, *description.parameters, *equations.expressions]
+        known = [*description.given(), *equations.expressions]
         for unknown in sorted(sends.names() - set(known)):
             raise CosimError(f"couplings.{name}.sends: there is no symbol {unknown!r}", mend=did_you_mean(unknown, known))
     function = given.function or term.function

@@ -16,6 +16,7 @@ from engines.equations.dimensions import of_expression, of_unit
 from engines.equations.expression import Expression, read
 from engines.neural_mass.description import RegionDescription, read_model
 from engines.neural_mass.layers import Layer, build_layers
+from engines.neural_mass.monitors import Taken
 from engines.neural_mass.params import NeuralMassParams
 from engines.neural_mass.symbols import build_symbols
 from engines.neural_mass.values import by_region
@@ -45,7 +46,7 @@ class Network:
 
     @cached_property
     def block(self) -> int:
-        """Steps whose network sums are made at once."""
+        """Steps whose network sums are made at once, 0 where each step has its own."""
         return block_steps(self.connectomes, self.params.dt)
 
     @cached_property
@@ -91,6 +92,11 @@ class Network:
                 mend=f"write of: one of {', '.join([*self.description.outputs, *self.description.states])}",
             )
         return str(role)
+
+    def taken_by(self, monitor: str) -> Taken:
+        """What a monitor takes."""
+        name, space = self.source_of(monitor), self.connectome.space.take(self.regions.simulated)
+        return Taken(name, self.wanted[name], space, self.params.replicas, self.params.dt)
 
     @cached_property
     def channels(self) -> dict[str, tuple[str, str, str]]:
@@ -139,9 +145,9 @@ class Network:
             return Port(name, direction, "samples", space, quantity, unit, of="value", dt_ns=params.dt)
 
         found = [samples(name, "out", here, out.quantity, out.unit) for name in self.ported for out in [self.wanted[name]]]
-        found += [
-            monitor.port(name, self.wanted[self.source_of(name)], here, params.dt) for name, monitor in params.monitors.items()
-        ]
+        for name, monitor in params.monitors.items():
+            port = monitor.port(name, self.taken_by(name))
+            found.append(port.but(space=replicated(port.space, params.replicas)))
         found += [samples(name, "in", here, item.quantity, item.unit) for name, item in described.inputs.items()]
         units = {name: item.unit for name, item in described.parameters.items()} | {"G": "1"}
         found += [samples(name, "in", here, "", units[name]) for name in params.vary]

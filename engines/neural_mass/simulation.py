@@ -17,7 +17,7 @@ from engines.equations.dimensions import si_factor
 from engines.neural_mass.network import Network
 from engines.neural_mass.source import Source
 from engines.neural_mass.symbols import Symbols
-from engines.neural_mass.wiring import connect, remaining_steps
+from engines.neural_mass.wiring import WIDEST, connect, remaining_steps
 
 Floats = NDArray[np.float64]
 ROOM = 1024
@@ -155,7 +155,6 @@ class Simulation:
             for name, state in described.states.items()
         }
         return Source(
-            described.title,
             network.equations,
             network.layers,
             network.params.integrator,
@@ -196,7 +195,7 @@ class Simulation:
 
         def part(first: int, last: int) -> int:
             done: int = self.kernel.integrate(
-                first, last, count, self.position, first_step, self.network.block, self._dt_s, self._simulated,
+                first, last, count, self.position, first_step, self.network.block or WIDEST, self._dt_s, self._simulated,
                 self.symbols.uniform_values, self._regional, driven, self._layers, self._streams,
                 self.state, self._history, outputs,
             )  # fmt: skip

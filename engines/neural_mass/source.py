@@ -20,7 +20,7 @@ from engines.equations.expression import Expression, read
 from engines.equations.stepping import Clamps, Integrator, Stepper
 from engines.neural_mass.layers import Layer
 
-_HEAD = '''"""Kernels of {title}: made from its description, not to be edited."""
+_HEAD = '''"""Kernels of a network of regions: made from descriptions, not to be edited."""
 
 import numpy as np
 from numba import boolean, float64, int32, int64, njit, types, uint64
@@ -111,7 +111,6 @@ class Source:
         States with noise; their numbers come from streams of that order.
     """
 
-    title: str
     equations: Equations
     layers: Sequence[Layer]
     integrator: Integrator
@@ -140,7 +139,7 @@ class Source:
     def code(self) -> str:
         """The module."""
         body = self._integrate() + self._send() + self._slopes()
-        return _HEAD.format(title=self.title, imports="\n".join(imports_of(body)), layers=max(1, len(self.layers))) + body
+        return _HEAD.format(imports="\n".join(imports_of(body)), layers=max(1, len(self.layers))) + body
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ def sum_ahead(sums, count, at, connections, past, row):
     ``row`` has room for ``count`` numbers.
     """
     first, source, delay, weight = connections
+    if len(source) == 0:
+        sums[:count] = 0.0
+        return
     total = row[:count]
     for i in range(len(first) - 1):
         total[:] = 0.0
@@ -31,6 +34,8 @@ def sum_ahead(sums, count, at, connections, past, row):
 def add_now(sums, at, connections, past):
     """sums[i] += sum over connections of region i of weight * past[source, at - delay]."""
     first, source, delay, weight = connections
+    if len(source) == 0:
+        return
     for i in range(len(first) - 1):
         total = 0.0
         for p in range(first[i], first[i + 1]):

@@ -93,7 +93,7 @@ def split_regions(
 
 
 def block_steps(connectomes: Sequence[Connectome], dt_ns: int) -> int:
-    """Steps that are summed ahead at once: as many as nine tenths of all connections allow.
+    """Steps that are summed ahead at once: as many as nine tenths of all connections allow; 0 where those are too few.
 
     Of the connectomes alone, so that a brain that is cut sums in the order of the whole one.
     """
@@ -101,7 +101,7 @@ def block_steps(connectomes: Sequence[Connectome], dt_ns: int) -> int:
     for steps in (WIDEST, WIDEST // 2, WIDEST // 4):
         if len(delays) and np.mean(delays + 1 >= steps) >= 0.9:
             return steps
-    return 1
+    return 0
 
 
 def lead_steps(connectomes: Sequence[Connectome], regions: Regions, dt_ns: int) -> int:
@@ -116,7 +116,7 @@ def connect(connectome: Connectome, steps: Ints, receivers: Ints, senders: Ints,
     first = np.searchsorted(connectome.receiver[chosen], receivers)
     first = np.append(first, np.count_nonzero(chosen)).astype(np.int64)
     source = np.searchsorted(kept, connectome.sender[chosen])
-    is_long = connectome.delay_steps(dt_ns)[chosen] + 1 >= block
+    is_long = connectome.delay_steps(dt_ns)[chosen] + 1 >= (block or np.inf)
     return Connections(first, source.astype(np.int64), steps[chosen], connectome.weight[chosen], is_long)
 
 

