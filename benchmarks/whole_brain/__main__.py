@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -36,7 +37,8 @@ def main(name: str, others: str, repeats: str, size: str) -> None:
             continue
         found["versions"][other] = side.version
         found["difference"][other] = check(other, side, side.run()[1], expected)  # the first call compiles
-        mine, theirs = alternate(int(repeats), lambda: timed("ours", ours, case, expected), lambda s=side, o=other: timed(o, s, case, expected))
+        measures = [partial(timed, *named, case, expected) for named in (("ours", ours), (other, side))]
+        mine, theirs = alternate(int(repeats), *measures)
         found["us_per_step"].setdefault("ours", []).extend(mine)
         found["us_per_step"][other] = theirs
     print(f"\n{json.dumps(found)}", flush=True)

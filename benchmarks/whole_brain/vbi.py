@@ -27,7 +27,14 @@ class Vbi:
         self._tau = numbers["tau"]
         given = {"J": numbers["J"], "eta": np.array([numbers["eta"]]), "delta": numbers["delta"], "tau": 1.0, "G": case.strength}
         self._model = MPR_sde(
-            {**given, "dt": DT_MS / self._tau, "weights": case.connections.dense(), "noise_amp": 1e-60, "RECORD_BOLD": False, "seed": 1}
+            {
+                **given,
+                "dt": DT_MS / self._tau,
+                "weights": case.connections.dense(),
+                "noise_amp": 1e-60,
+                "RECORD_BOLD": False,
+                "seed": 1,
+            }
         )
 
     def run(self) -> tuple[float, Floats]:

@@ -26,9 +26,7 @@ class Vbjax:
         jax.config.update("jax_enable_x64", self.is_double)
         self.version = f"vbjax {version('vbjax')}, jax {version('jax')}, {'double' if self.is_double else 'single'} precision"
         known, numbers = case.connections, case.parameters
-        theta = vbjax.mpr_default_theta._replace(
-            tau=numbers["tau"], Delta=numbers["delta"], J=numbers["J"], eta=numbers["eta"]
-        )
+        theta = vbjax.mpr_default_theta._replace(tau=numbers["tau"], Delta=numbers["delta"], J=numbers["J"], eta=numbers["eta"])
         delays = known.delay_steps(round(DT_MS * 1e6))
         length, regions = int(delays.max()) + 1, len(known)
         source, delay, weight = _padded(known.first, known.sender, delays, known.weight * case.strength * numbers["tau"])

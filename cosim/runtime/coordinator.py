@@ -13,9 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
 from cosim.runtime.failures import describe_failure
 from cosim.runtime.recorder import Recorder
 from cosim.runtime.trace import write_chrome_trace
+from cosim.runtime.wire import decode_array
 from cosim.scenario.plan import Plan
 from cosim.sdk import CosimError, Payload, format_ns
 

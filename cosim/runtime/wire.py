@@ -78,7 +78,6 @@ def encode_credit(lane: int, oldest_ns: int) -> bytes:
 
 def encode_array(array: NDArray[Any]) -> dict[str, Any]:
     """Numbers or text as part of a control message."""
-    array = np.ascontiguousarray(array)
     if array.dtype.kind == "U":
         return {"text": array.tolist()}
     data = array.astype(array.dtype.newbyteorder("<"))

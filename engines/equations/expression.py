@@ -205,7 +205,15 @@ def linear_parts(node: ast.expr, name: str, named: Mapping[str, Parts | None]) -
 
 def depth(node: ast.expr) -> int:
     """Levels of a tree."""
-    return 1 + max((depth(child) for child in _children(node)), default=0)
+    return 1 + max((depth(child) for child in children(node)), default=0)
+
+
+def children(node: ast.expr) -> Iterator[ast.expr]:
+    """The expressions a node is made of; the function of a call left out."""
+    called = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr) and child is not called:
+            yield child
 
 
 def uses(node: ast.expr, names: Container[str]) -> bool:
@@ -243,7 +251,7 @@ def _check(node: ast.expr, line: str, derivatives: bool, level: int = 1) -> None
     """The whitelist; everything else is a fault at its column."""
     if level > MOST_DEPTH:
         raise _fault(node, line, "an expression that is nested too deep", "split it, with names in 'expressions'")
-    for child in _children(node):
+    for child in children(node):
         _check(child, line, derivatives, level + 1)
     match node:
         case ast.Constant(value=number) if isinstance(number, (int, float)) and not isinstance(number, bool):
@@ -283,13 +291,6 @@ def _check_call(node: ast.Call, line: str, name: str, arguments: list[ast.expr],
 def _fault(node: ast.expr, line: str, what: str, mend: str = "") -> CosimError:
     column = len(line.encode()[: node.col_offset].decode()) + 1  # the tree counts bytes
     return CosimError(what, why=f"at column {column} of {line!r}", mend=mend)
-
-
-def _children(node: ast.expr) -> Iterator[ast.expr]:
-    called = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr) and child is not called:
-            yield child
 
 
 def _part(node: ast.expr, line: str) -> str:

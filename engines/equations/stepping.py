@@ -18,7 +18,8 @@ from typing import Literal
 
 from cosim.sdk import CosimError
 from engines.equations.description import Equations
-from engines.equations.expression import Expression, Parts, linear_parts, uses
+from engines.equations.expression import Expression, Parts, linear_parts, uses, write
+from engines.equations.sharing import share
 
 Integrator = Literal["euler", "heun", "rk4", "exponential_euler"]
 Clamps = Mapping[str, tuple[float | None, float | None]]
@@ -53,11 +54,12 @@ class Stepper:
     def evaluate(self, wanted: Mapping[str, Expression], suffix: str, states: Mapping[str, str] | None = None) -> list[str]:
         """Lines that compute expressions into the names that are their keys, after the named expressions they rest on."""
         symbols = dict(self.held) | dict(states or {state: f"x_{state}" for state in self.equations.derivatives})
-        lines = []
-        for name in self.equations.needed(*wanted.values()):
-            lines.append(f"e_{name}_{suffix} = {self.equations.expressions[name].code(symbols)}")
-            symbols[name] = f"e_{name}_{suffix}"
-        return lines + [f"{target} = {expression.code(symbols)}" for target, expression in wanted.items()]
+        symbols |= {name: f"e_{name}_{suffix}" for name in self.equations.expressions}
+        symbols |= {f"= {target}": target for target in wanted}
+        trees = {name: self.equations.expressions[name].tree for name in self.equations.needed(*wanted.values())}
+        shared = share(trees | {f"= {target}": expression.tree for target, expression in wanted.items()})
+        symbols = {name: f"part{k}_{suffix}" for k, name in enumerate(shared)} | symbols
+        return [f"{symbols[name]} = {write(tree, symbols)}" for name, tree in shared.items()]
 
     # -- schemes ---------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ from engines.neural_mass.telling import tell
 from engines.neural_mass.tuning import tuned
 
 Floats = NDArray[np.float64]
+MOST_KEPT_REGIONS = 2000
+"""Up to which the run's file gets the matrices of connections, 32 MB each."""
 
 
 class NeuralMass:
@@ -69,7 +71,7 @@ class NeuralMass:
         return build_network(params).ports()
 
     def __init__(self, params: NeuralMassParams, setup: Setup) -> None:
-        self._dt_ns = params.dt
+        self._dt_ns, self._log = params.dt, setup.log
         Window(0, setup.window_ns).steps(params.dt)
         self._network = network = build_network(params)
         described = network.description
@@ -121,6 +123,18 @@ class NeuralMass:
         for name, monitor in self._monitors.items():
             for key in monitor.state:
                 monitor.state[key] = state[f"{name}.{key}"].copy()
+
+    def kept(self) -> dict[str, NDArray[Any]]:
+        """Names of all regions, weights (row = receiver, without G) and delays; of couplings with a connectome of their own too."""
+        network = self._network
+        found: dict[str, NDArray[Any]] = {"labels": np.array(network.connectome.space.labels, np.str_)}
+        if len(network.connectome) > MOST_KEPT_REGIONS:
+            self._log.info("weights and delays of more than %d regions are not kept with the run", MOST_KEPT_REGIONS)
+            return found
+        own = {f"_{layer.name}": layer.connectome for layer in network.layers if layer.connectome is not network.connectome}
+        for suffix, connectome in {"": network.connectome, **own}.items():
+            found[f"weights{suffix}"], found[f"delays_ms{suffix}"] = connectome.dense(), connectome.dense_delays_ms()
+        return found
 
     def close(self) -> None:
         self._arrivals.tell()

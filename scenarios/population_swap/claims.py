@@ -21,7 +21,11 @@ Floats = NDArray[np.float64]
 SIZES = (1000, 4000, 16000)
 AT_REST, STIMULATED = (600.0, 1000.0), (1500.0, 2000.0)
 """ms. What is averaged; the slowest mode dies out with some 50 ms, so 1e-4 of a step is left when each begins."""
-REGION = {"tau": "10 ms", "eta": -1, "J": 3, "delta": 0.7, "initial": {"rate": "20 Hz", "v": -0.5}, "dt": "0.1 ms"}
+REGION = {
+    "parameters": {"tau": "10 ms", "eta": -1, "J": 3, "delta": 0.7},
+    "initial": {"r": "20 Hz", "v": -0.5},
+    "dt": "0.1 ms",
+}
 WHOLE = {
     "engines.brain.params.external": [],
     "engines.column.params.populations.rV2.size": 1,  # it has no link any more

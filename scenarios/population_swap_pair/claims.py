@@ -16,9 +16,9 @@ A, B = 0, 1
 SIZES = (1000, 4000, 16000)
 FROM_MS, STOP_MS = 500.0, 2000.0
 """What is averaged. The slowest mode of the high state dies out with 75 ms: 0.1 % of the start is left at 500 ms."""
-HIGH = {"rate": "100 Hz", "v": 0}  # as in scenario.yaml
-LOW = {"rate": "4 Hz", "v": -2}
-REGION = {"tau": "10 ms", "eta": -4.6, "J": 14.5, "delta": 0.7}
+HIGH = {"r": "100 Hz", "v": 0}  # as in scenario.yaml
+LOW = {"r": "4 Hz", "v": -2}
+REGION = {"parameters": {"tau": "10 ms", "eta": -4.6, "J": 14.5, "delta": 0.7}}
 
 
 def theory(guess_hz: float) -> Brain:
@@ -41,7 +41,7 @@ def _two_mean_fields(run: Callable[..., Run], state: str, start: dict[str, Any],
         {
             **_started(start),
             "engines.column": {"use": "neural_mass", "window": "1 ms", "params": column},
-            "links.up": {"from": "column.rate", "to": "brain.external[b]", "delay": "7 ms", "initial": start["rate"]},
+            "links.up": {"from": "column.rate", "to": "brain.external[b]", "delay": "7 ms", "initial": start["r"]},
             "record.streams": ["brain.rate", "column.rate"],
         }
     )
@@ -124,9 +124,9 @@ def _mean_field_and_network(run: Callable[..., Run], state: str, start: dict[str
 
 def _started(start: dict[str, Any]) -> dict[str, Any]:
     """Settings: both regions, and what the links say of time before 0, at the same state."""
-    settings = {"engines.brain.params.initial": start, "links.down.initial": start["rate"], "links.up.initial": start["rate"]}
+    settings = {"engines.brain.params.initial": start, "links.down.initial": start["r"], "links.up.initial": start["r"]}
     population = "engines.column.params.populations.b"
-    return {**settings, f"{population}.initial.mean": start["v"], f"{population}.initial_rate": start["rate"]}
+    return {**settings, f"{population}.initial.mean": start["v"], f"{population}.initial_rate": start["r"]}
 
 
 def settled(run: Run, stream: str) -> NDArray[np.float64]:

@@ -16,5 +16,5 @@ made_brain = load_beside(Path(__file__), "theory.py", "made_brain")
 
 def claims(run: Callable[..., Run]) -> Iterator[Claim]:
     brain = made_brain()
-    yield from claims_of_spread(run, brain, 1.5)
+    yield from claims_of_spread(run, brain, 2.0)
     yield from claims_of_strength(run, brain)

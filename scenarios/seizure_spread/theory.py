@@ -8,8 +8,8 @@ Time is in units of T, 10 ms; tracts take no time. In two dimensions
 At rest x is the lowest root of the first; the six-dimensional model, whose other fast variables follow x, has the same one. It ends
 at the knee, x = -4/3. A region seizes when z has fallen to the knee.
 
-References: Jirsa, Stacey, Quilichini, Ivanov and Bernard (2014), Brain 137, 2210; Proix, Bartolomei, Chauvel, Bernard and Jirsa (2014),
-J Neurosci 34, 15009; Krupa and Szmolyan (2001), SIAM J Math Anal 33, 286, for the passage of a fold.
+References: Jirsa, Stacey, Quilichini, Ivanov and Bernard (2014), Brain 137, 2210; Proix, Bartolomei, Chauvel, Bernard and Jirsa
+(2014), J Neurosci 34, 15009; Krupa and Szmolyan (2001), SIAM J Math Anal 33, 286, for the passage of a fold.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Brain:
         weights[self.is_focus] = weights[:, self.is_focus] = 0.0
         return replace(self, weights=weights)
 
-    def least_G(self) -> float:
+    def least_coupling(self) -> float:
         """Below it nothing is recruited, whatever the seizure does.
 
         At the knee z of a resting region rises unless G sum_j W_ij (x_j - x_i) > 4 (x - x0) - z = 4 (critical x0 - x0). Of what it
@@ -78,9 +78,9 @@ class Brain:
         margin = 4.0 * (CRITICAL_X0 - self.resting_x0)
         return float(margin / ((HIGHEST_X - KNEE_X) * self.heard.max()))
 
-    def critical_G(self, until: float, tolerance: float = 1e-3) -> float:
+    def critical_coupling(self, until: float, tolerance: float = 1e-3) -> float:
         """The coupling at which the first region is recruited before ``until``: by bisection, in two dimensions."""
-        low, high = self.least_G(), 8.0 * self.least_G()
+        low, high = self.least_coupling(), 8.0 * self.least_coupling()
         while high - low > tolerance * low:
             middle = (low + high) / 2.0
             is_recruited = ~np.isnan(self.onsets(middle, until, reduced=True))[~self.is_focus]
@@ -128,7 +128,7 @@ def slopes_in_six(state: Floats, x0: Floats, network: Floats) -> Floats:
 
 
 def crossings(times: Floats, courses: Floats) -> Floats:
-    """(regions,) when each row of ``courses`` (regions, times) first passes ONSET, on a straight line between two times; else nan."""
+    """(regions,) when each row of ``courses`` (regions, times) first passes ONSET, between two times on a straight line; or nan."""
     found = np.full(len(courses), np.nan)
     for i, course in enumerate(courses):
         above = np.flatnonzero(course > ONSET)
@@ -138,8 +138,11 @@ def crossings(times: Floats, courses: Floats) -> Floats:
     return found
 
 
-def critical_x0(model: str) -> float:
-    """Where rest loses its stability: an eigenvalue crosses 0 close to the knee, by the more the faster z is."""
+def hopf_x0(model: str) -> float:
+    """Where rest loses its stability to an oscillation: past the knee, by the more the faster z is.
+
+    Between the knee and there rest is stable, but z that falls does not stop in time.
+    """
 
     def growth(x: float) -> float:
         if MODELS[model] == 2:

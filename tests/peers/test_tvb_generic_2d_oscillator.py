@@ -1,4 +1,4 @@
-"""The generic two-dimensional oscillator in TVB and here: 76 regions with delays, state by state, for each of TVB's parameter sets."""
+"""The generic two-dimensional oscillator in TVB and here: 76 regions with delays, state by state, for TVB's parameter sets."""
 
 from __future__ import annotations
 

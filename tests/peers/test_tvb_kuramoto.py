@@ -23,7 +23,7 @@ def of_tvb(**given):
 
 
 def of_ours(**given):
-    parameters = {"f": (1000 * OMEGA / (2 * np.pi)).tolist(), "K": "1 / ms"}
+    parameters = {"f": (1000 * OMEGA / (2 * np.pi)).tolist(), "K": 1000.0}
     return run_ours("kuramoto", STARTS, G=STRENGTH, parameters=parameters, **given)
 
 
@@ -32,7 +32,7 @@ def test_trajectories_agree_with_tvb(integrator):
     given = {"steps": 3000, "integrator": integrator}
     theirs = of_tvb(**given)
     assert np.abs(theirs[-1, 0] - STARTS["theta"] - 300 * OMEGA).max() > 0.5  # the coupling does move the phases
-    assert largest_difference(of_ours(**given), theirs).max() < 1e-11
+    assert largest_difference(of_ours(**given), theirs).max() < 1e-13
 
 
 def test_trajectories_agree_with_tvb_as_it_is_shipped():

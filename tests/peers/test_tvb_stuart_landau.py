@@ -30,8 +30,8 @@ def of_ours(a, **given):
 def test_trajectories_agree_with_tvb(integrator, a):
     given = {"steps": 3000, "integrator": integrator}
     theirs = of_tvb(a, **given)
-    assert np.ptp(theirs[-1, 0]) > 1e-3
-    assert largest_difference(of_ours(a, **given), theirs).max() < 1e-11
+    assert np.ptp(theirs[-1, 0]) > 1e-4  # the regions differ
+    assert largest_difference(of_ours(a, **given), theirs).max() < 1e-13
 
 
 def test_trajectories_agree_with_tvb_as_it_is_shipped():

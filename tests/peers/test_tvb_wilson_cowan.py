@@ -12,10 +12,20 @@ import pytest
 from tvb_network import largest_difference, random_states, run_ours, run_tvb
 
 STARTS = random_states({"E": (0.0, 1.0), "I": (0.0, 1.0)}, seed=1)
-TVB = {"c_ee": 12.0, "c_ei": 4.0, "c_ie": 13.0, "c_ii": 11.0, "a_e": 1.2, "b_e": 2.8, "a_i": 1.0, "b_i": 4.0, "P": 0.5}  # its own but P
+TVB = {
+    "c_ee": 12.0,
+    "c_ei": 4.0,
+    "c_ie": 13.0,
+    "c_ii": 11.0,
+    "a_e": 1.2,
+    "b_e": 2.8,
+    "a_i": 1.0,
+    "b_i": 4.0,
+    "P": 0.5,
+}  # its own but P
 WITHOUT_SHIFT = {  # the 20 Hz cycle of TVB's table 1, after Sanz-Leon et al. 2014
-    "c_ee": 10.0, "c_ei": 6.0, "c_ie": 10.0, "c_ii": 1.0, "a_e": 1.0, "a_i": 1.0, "b_e": 0.0, "b_i": 0.0, "alpha_e": 1.2, "alpha_i": 2.0,
-    "theta_e": 2.0, "theta_i": 3.5, "r_e": 0.0, "r_i": 0.0, "P": 0.5,
+    "c_ee": 10.0, "c_ei": 6.0, "c_ie": 10.0, "c_ii": 1.0, "a_e": 1.0, "a_i": 1.0, "b_e": 0.0, "b_i": 0.0, "alpha_e": 1.2,
+    "alpha_i": 2.0, "theta_e": 2.0, "theta_i": 3.5, "r_e": 0.0, "r_i": 0.0, "P": 0.5,
 }  # fmt: skip
 PAPER = {"c_ee": 16.0, "c_ei": 12.0, "c_ie": 15.0, "c_ii": 3.0, "a_e": 1.3, "b_e": 4.0, "a_i": 2.0, "b_i": 3.7, "P": 1.25}
 DEFAULT = {"alpha_e": 1.0, "alpha_i": 1.0, "theta_e": 0.0, "theta_i": 0.0, "r_e": 1.0, "r_i": 1.0, "tau_e": 10.0, "tau_i": 8.0}
@@ -53,7 +63,8 @@ def test_trajectories_agree_with_tvb(integrator, values, shift):
     given = {"steps": 3000, "integrator": integrator, "strength": 0.01}
     theirs = of_tvb(values, shift, **given)
     assert np.ptp(theirs[-1], axis=1).min() > 1e-3  # the regions differ
-    assert largest_difference(of_ours(values, shift, **given), theirs).max() < 1e-10
+    # sums in another order, and thresholds that are sums of TVB's: 1e-16, which cycles of 20 Hz enlarge
+    assert largest_difference(of_ours(values, shift, **given), theirs).max() < 1e-11
 
 
 def test_trajectories_agree_with_tvb_as_it_is_shipped():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from model_runs import run, solve
@@ -17,11 +19,11 @@ def cubic(x):
     return 4.1 - x**3 - 2 * x**2
 
 
-def slopes(u, x0=-1.6, tau0=2857.0, as_tvb=False, sigmoidal=False):
+def slopes(u, x0=-1.6, tau0=2857.0, as_tvb=0.0, sigmoidal=0.0):
     """Proix et al. 2014, and as tvb-library has them, per unit of time."""
-    x, z = u
+    x, z = u.tolist()
     f = (5 * x - 0.6 * (z - 4) ** 2) * x if as_tvb and x >= 0 else x**3 + 2 * x**2
-    h = x0 + 3 / (1 + np.exp(-(x + 0.5) / 0.1)) if sigmoidal else 4 * (x - x0) - (0.1 * z**7 if as_tvb and z < 0 else 0)
+    h = x0 + 3 / (1 + math.exp(-(x + 0.5) / 0.1)) if sigmoidal else 4 * (x - x0) - (0.1 * z**7 if as_tvb and z < 0 else 0)
     return [1 - f - z + 3.1, (h - z) / tau0]
 
 
@@ -55,7 +57,7 @@ def test_rest_is_lost_at_the_knee_of_the_cubic():
     critical = x - cubic(x) / 4
     assert critical == pytest.approx(KNEE - cubic(KNEE) / 4, abs=1e-3)
     for x0, seizes in ((critical - 0.003, False), (critical + 0.003, True)):
-        found = course(40_000, at_rest(x0) + [1e-3, 0], parameters={"x0": x0})
+        found = course(40_000, at_rest(x0) + 1e-3, parameters={"x0": x0})
         assert (found[0] > 0).any() == seizes
         if not seizes:
             assert np.abs(found[:, -1] - at_rest(x0)).max() < 1e-4
@@ -68,8 +70,8 @@ def test_near_rest_it_moves_by_the_eigenvalues_of_the_jacobian(x0):
     value, vector = values[0], vectors[:, 0]
     times = np.arange(1, 1001) / 10
     expected = rest[:, None] + 1e-7 * (vector[:, None] * np.exp(value * times)).real
-    # the square of 1e-7, some ten times, grown by no more than e^12
-    tolerance = 1e-13 * max(1.0, np.exp(2 * value.real * 100)) + 2e-14
+    # the square of 1e-7, made larger by 1 / |lambda| = 25, and grown; and rounding
+    tolerance = 1e-12 * max(1.0, np.exp(2 * value.real * 100)) + 2e-14
     assert np.abs(course(100, rest + 1e-7 * vector.real, parameters={"x0": x0}) - expected).max() < tolerance
 
 
@@ -86,15 +88,15 @@ def test_where_z_is_slow_the_cycle_follows_the_cubic():
     assert up[1] - down[0] == pytest.approx(interictal, rel=0.01)
 
 
-@pytest.mark.parametrize("changes", [{}, {"as_tvb": True}, {"sigmoidal": True}])
-def test_agrees_with_a_solver(changes):
-    expected = solve(lambda u: slopes(u, x0=-1.8, **changes), [-1.5, 3.0], 4000.0, 40_000)
-    found = course(4000, parameters={"x0": -1.8, **{name: float(value) for name, value in changes.items()}})
-    # a kink at x1 = 0 makes second order of the step that passes it, where a jump magnifies time by 1 / slope
-    assert np.abs(found[1] - expected[1]).max() < (1e-6 if changes else 1e-8)
-    up, down = jumps(found[0], 0.1)
-    if not changes:
-        assert (up[1] - up[0], down[1] - up[1]) == pytest.approx((1764.1, 1004.5), abs=1)
+@pytest.mark.parametrize("values", [{"x0": -1.8}, {"x0": -1.8, "as_tvb": 1.0}, {"x0": 2.0, "sigmoidal": 1.0}])
+def test_agrees_with_a_solver(values):
+    expected = solve(lambda u: slopes(u, **values), [-1.5, 3.0], 4000.0, 40_000)
+    found = course(4000, parameters=values)
+    # what the scheme errs in time is the more where a jump ends a slow passage of a knee; steps over a kink are of second order
+    assert np.abs(found[1] - expected[1]).max() < 1e-6
+    for ours, theirs in zip(jumps(found[0], 0.1), jumps(expected[0], 0.1), strict=True):
+        assert len(theirs) > 0  # beginnings and ends of seizures
+        assert np.allclose(ours, theirs, atol=0.11)
 
 
 def test_the_unit_of_time_is_a_parameter():

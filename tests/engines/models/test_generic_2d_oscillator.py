@@ -84,10 +84,10 @@ def test_agrees_with_a_solver(values):
 def test_with_a_of_2_it_cycles_about_a_point_that_has_lost_its_stability():
     [(point, eigenvalues)] = fixed_points({"a": 2.0})
     assert eigenvalues.real.max() > 0
-    V = course(6000, {"a": 2.0}, point + 1e-3)[0, 40_000:]
+    V = course(6000, {"a": 2.0}, point + 0.5)[0, 40_000:]
     assert np.ptp(V) > 1
     rising = np.flatnonzero((V[:-1] < point[0]) & (V[1:] >= point[0]))
-    assert 10 * np.diff(rising).mean() == pytest.approx(1085.5, abs=5)  # 108.55 ms, in steps of 0.1 ms
+    assert np.diff(rising).mean() == pytest.approx(1085.5, abs=1)  # 108.55 ms, in steps of 0.1 ms
 
 
 def test_the_bistable_set_rests_or_cycles_by_where_it_starts():
@@ -103,14 +103,15 @@ def test_the_bistable_set_rests_or_cycles_by_where_it_starts():
 def test_gamma_is_the_sign_of_current_and_network_alike():
     shifted = course(300, {**GHOSH, "I": 0.4})
     assert np.allclose(course(300, GHOSH, inputs={"current": np.full((3000, 1), 0.4)}), shifted, rtol=1e-12, atol=1e-12)
-    both = run("generic_2d_oscillator", 300, connectome=CHAIN, G=0.5, parameters={**GHOSH, "a": {"default": 1.05, "b": 0.0}}, outputs=["V"])
-    assert np.ptp(both["V"][:, 1]) > 1
-    sent = received(both["V"][:, 1], 0.0, 20)
-    alone = run("generic_2d_oscillator", 300, {"current": 0.3 * 0.5 * sent[:, None]}, parameters=GHOSH, outputs=["V"])
-    assert np.allclose(alone["V"][:, 0], both["V"][:, 0], rtol=1e-10, atol=1e-12)
+    given = {"parameters": GHOSH, "outputs": ["V", "W"], "integrator": "rk4"}
+    both = run("generic_2d_oscillator", 300, connectome=CHAIN, G=0.5, initial={"V": {"b": 1.0}}, **given)["V"]
+    assert np.ptp(both[:, 1]) > 0.5
+    sent = received(both[:, 1], 1.0, 20)
+    alone = run("generic_2d_oscillator", 300, {"current": 0.3 * 0.5 * sent[:, None]}, **given)["V"]
+    assert np.allclose(alone[:, 0], both[:, 0], rtol=1e-10, atol=1e-12)
 
 
-def test_noise_of_V_moves_V_alone_by_its_size_times_the_root_of_the_step():
+def test_noise_moves_its_state_alone_by_its_size_times_the_root_of_the_step():
     many = {"connectome": {"weights": np.zeros((500, 500)).tolist(), "delays": 0.0}, "integrator": "euler", "outputs": ["V", "W"]}
     still, noisy = (run("generic_2d_oscillator", 0.1, **many, parameters={"sigma_V": size}) for size in (0.0, 2.0))
     # 500 numbers: their standard deviation has a relative error of 1 / sqrt(1000), of which this is four

@@ -61,9 +61,7 @@ def sampling_error(B, C, lag, samples):
     most = int(np.ceil(np.log(1e-8) / np.log(np.abs(np.linalg.eigvals(B)).max()))) + lag
     positive = lagged(B, C, most + lag)
     at = {m: positive[m] if m >= 0 else positive[-m].T for m in range(-most - lag, most + lag + 1)}
-    total = sum(
-        np.outer(np.diag(at[m]), np.diag(at[m])) + at[m + lag] * at[m - lag].T for m in range(-most, most + 1)
-    )
+    total = sum(np.outer(np.diag(at[m]), np.diag(at[m])) + at[m + lag] * at[m - lag].T for m in range(-most, most + 1))
     return np.sqrt(total / samples)
 
 
@@ -137,7 +135,9 @@ def test_lagged_covariance(noisy, lag):
     error = sampling_error(B, C, lag, len(x))
     assert np.abs((found - expected) / error).max() < 4.5
     if lag == 20:
-        assert np.abs((found.T - expected) / error).max() > 6  # the weights go one way more than the other: transposed, it would show
+        assert (
+            np.abs((found.T - expected) / error).max() > 6
+        )  # the weights go one way more than the other: transposed, it would show
 
 
 def test_spectrum(noisy):
@@ -176,7 +176,7 @@ def test_agrees_with_a_solver():
 
 
 @pytest.mark.parametrize("integrator", ["heun", "rk4", "exponential_euler"])
-def test_a_region_alone_decays_with_T_over_gamma(integrator):
+def test_a_region_alone_decays_with_its_time_constant(integrator):
     out = run("linear", 20, integrator=integrator, parameters=PARAMETERS, initial={"x": 1.0}, connectome=ALONE)
     accuracy = {"heun": 1e-5, "rk4": 1e-10, "exponential_euler": 1e-13}[integrator]  # h = 0.012: h^2 / 6, h^4 / 120 a T / gamma
     assert out["activity"][-1, 0] == pytest.approx(np.exp(-0.02 * GAMMA / T), rel=10 * accuracy)

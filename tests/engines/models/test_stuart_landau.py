@@ -91,7 +91,9 @@ def test_x_receives_from_x_and_y_from_y_and_drives_act_alike():
 def test_noise_below_the_bifurcation_has_the_variance_of_a_damped_rotation():
     """x and y: sigma^2 / (2 |a|) in units of T, less what |z|^2 z takes: of first order in the variance, V = V0 (1 - 4 V / |a|)."""
     a, sigma, n = -1.0, 0.02, 4000
-    out = run("stuart_landau", 6000, outputs=XY, replicas=n, dt="10 ms", parameters={"a": a, "f": 0.5, "sigma_x": sigma, "sigma_y": sigma})
+    out = run(
+        "stuart_landau", 6000, outputs=XY, replicas=n, dt="10 ms", parameters={"a": a, "f": 0.5, "sigma_x": sigma, "sigma_y": sigma}
+    )
     expected = sigma**2 / (2 * abs(a)) * (1 - 4 * sigma**2 / (2 * a**2))
     for name in XY:
         # sampling error of a variance; the step biases it by dt |a| / 2 or less, of which Heun leaves the square
