@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from cosim.sdk import CosimError, format_ns
+from engines.equations.randoms import key_of
 from engines.point_neurons import kernels
 from engines.point_neurons.arrays import Floats, Groups, Integers, MeanField, Synapses
 from engines.point_neurons.check import partners
 from engines.point_neurons.params import Network, Projection, Qif
-from engines.point_neurons.randoms import key_of
 
 RULES = ("fixed_indegree", "bernoulli", "all_to_all", "one_to_one")  # in the order in which the kernels count them
 

@@ -17,19 +17,12 @@ import math
 import numpy as np
 from numba import njit
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+from engines.equations.randoms import GOLDEN, mix
+
 _TO_UNIT = 2.0**-53
 _LARGEST_MEAN = 16.0  # of one Poisson draw by inversion; larger means are sums of draws
 _TABLE, _GUIDE, _BELOW_GUIDE = 80, 256, 45  # P(n >= 79 | mean 16) < 2^-53; 8 of 53 bits guide into the table
 FIXED_INDEGREE, BERNOULLI, ALL_TO_ALL, ONE_TO_ONE = range(4)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def mix(x):
-    """64 bits that look unrelated to those of ``x``, one to one."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 # -- drawing a projection ------------------------------------------------------------------------------------------------------

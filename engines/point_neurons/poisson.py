@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from engines.equations.randoms import key_of
 from engines.point_neurons.arrays import Floats, Poisson
 from engines.point_neurons.params import Lif, Network, Qif, RateInput
-from engines.point_neurons.randoms import bits, key_of
+from engines.point_neurons.randoms import bits
 
 
 def jump(population: Lif | Qif) -> float:

@@ -9,12 +9,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from cosim.sdk import CosimError, Setup, format_ns
+from engines.equations.randoms import key_of
 from engines.point_neurons.arrays import Cells, Floats, Groups, LifConstants, MeanField, QifConstants, State, Synapses
 from engines.point_neurons.check import partners
 from engines.point_neurons.connect import is_mean_field, spike_weight
 from engines.point_neurons.params import Lif, Network, Qif, RateInput, SpikesInput
 from engines.point_neurons.poisson import jump
-from engines.point_neurons.randoms import bits, key_of, uniforms
+from engines.point_neurons.randoms import bits, uniforms
 
 _MS_PER_NS = 1e-6
 

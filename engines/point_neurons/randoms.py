@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
+from engines.equations.randoms import GOLDEN, mix
 from engines.point_neurons.arrays import Bits, Floats
-from engines.point_neurons.kernels import GOLDEN, mix
-
-
-def key_of(seed: int, *names: str) -> np.uint64:
-    """Key of a family of random numbers: a hash of the seed and of what they are for."""
-    text = "\0".join((str(seed), *names)).encode()
-    return np.uint64(int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little"))
 
 
 def bits(key: np.uint64, count: int) -> Bits:
