@@ -1,4 +1,4 @@
-"""One case in one process on one core: ``python -m benchmarks.whole_brain CASE SIDE,SIDE REPEATS quick|full`` prints a line of JSON."""
+"""One case in one process on one core: ``python -m benchmarks.whole_brain CASE SIDE,SIDE REPEATS SIZE`` prints a line of JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ SIDES = {
 
 def main(name: str, others: str, repeats: str, size: str) -> None:
     case = case_of(name, size == "quick")
-    ours, lacking = build("ours", case), []
+    ours = build("ours", case)
+    lacking: list[str] = []
     expected = ours.run()[1]
     found: dict[str, Any] = {"us_per_step": {}, "difference": {}, "versions": {}, "lacking": lacking}
     found |= {"regions": expected.shape[2], "connections": len(case.connections.weight), "steps": case.steps}

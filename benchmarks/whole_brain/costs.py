@@ -20,7 +20,7 @@ from benchmarks.engines import resident_mib
 from benchmarks.simulators import worker
 from benchmarks.table import Row, alternate, median_of
 from benchmarks.whole_brain.ours import DT_NS, WINDOW_STEPS, Ours
-from benchmarks.whole_brain.sides import SPEED, Case, case_of
+from benchmarks.whole_brain.sides import Case, case_of, drawn, mixed
 from cosim.sdk import Window
 
 SIZES = {76: 1560, 998: 35_730, 4000: 144_000}
@@ -101,8 +101,8 @@ def _memory(steps: int) -> Row:
 def size(regions: str, repeats: str) -> dict[str, Any]:
     """A brain with all its connections and one with hardly any, in turn: two equations for the two costs."""
     _on_cores(1)
-    count, whole = int(regions), _drawn(int(regions), SIZES[int(regions)])
-    few = _drawn(count, count)
+    count, whole = int(regions), _brain(int(regions), SIZES[int(regions)])
+    few = _brain(count, count)
     brains = [Ours(case) for case in (whole, few)]
     for brain in brains:
         brain.run()
@@ -119,14 +119,12 @@ def size(regions: str, repeats: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _drawn(regions: int, connections: int) -> Case:
-    source = {"tvb": "connectivity_76", "speed": SPEED, "zero_diagonal": False}
-    if (regions, connections) != (76, 1560):
-        source = {"generate": {"regions": regions, "seed": 1, "density": connections / (regions * (regions - 1))}, "speed": SPEED}
-    rng = np.random.default_rng(1)
-    initial = {"r": rng.uniform(0.0, 150.0, regions), "v": rng.uniform(-2.0, 1.5, regions)}
+def _brain(regions: int, connections: int) -> Case:
     case, given = case_of("mpr_76", quick=False), {"short_delays": "round"}
-    return replace(case, connectome=source, initial=initial, steps=max(400, 1_000_000 // regions // 100 * 100), given=given)
+    if (regions, connections) == (76, 1560):
+        return case
+    steps = max(400, 1_000_000 // regions // 100 * 100)
+    return replace(case, connectome=drawn(regions, connections), initial=mixed(regions), steps=steps, given=given)
 
 
 def _copied(source: np.ndarray[Any, np.dtype[np.float64]]) -> float:

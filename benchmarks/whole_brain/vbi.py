@@ -11,6 +11,9 @@ import numpy as np
 
 from benchmarks.whole_brain.sides import DT_MS, Case, Floats
 
+NO_NOISE = 1e-60
+"""Variance of noise that is drawn and changes nothing."""
+
 
 class Vbi:
     """It counts time in tau (tau = 1, dt = 0.01), draws its noise always, and tells in single precision.
@@ -31,7 +34,7 @@ class Vbi:
                 **given,
                 "dt": DT_MS / self._tau,
                 "weights": case.connections.dense(),
-                "noise_amp": 1e-60,
+                "noise_amp": NO_NOISE,
                 "RECORD_BOLD": False,
                 "seed": 1,
             }

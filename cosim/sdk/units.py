@@ -87,7 +87,7 @@ def parse(text: str, unit: str) -> float:
     number, given = match.groups()
     if not given and unit != "1":
         raise CosimError(f"{text!r} has no unit", mend=f"write '{text.strip()} {unit}' if that is what you mean")
-    return float(number) * factor(given or "1", unit)
+    return float(number) * factor(f"1{given}" if given.startswith("/") else given or "1", unit)
 
 
 def parse_ns(text: str) -> int:

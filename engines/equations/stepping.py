@@ -5,7 +5,7 @@ over its stages. Schemes, for dx = f dt + g dW with W a Wiener process:
 
     euler              x + f dt + g dW                                                   order 1; Itô
     heun               y = x + f dt + g dW;  x + (f + f(y)) dt / 2 + (g + g(y)) dW / 2   order 2; Stratonovich
-    rk4                the classical Runge-Kutta step, + g dW                            order 4; g free of states
+    rk4                the classical Runge-Kutta step of f + g dW / dt                   order 4; g free of states
     exponential_euler  x e^(a dt) + b dt (e^(a dt) - 1) / (a dt) + g dW sqrt((e^(2 a dt) - 1) / (2 a dt)),  f = a x + b
                        order 1, exact where a and b are constant; each derivative linear in its own state, g free of states
 """
@@ -96,12 +96,12 @@ class Stepper:
         return lines + self._move("x", {s: f"0.5 * dt * (k1_{s} + k2_{s}){both[s]}" for s in both})
 
     def _rk4(self) -> list[str]:
-        noise = self._noise("g1_{0} * w_{0}")
+        noise = self._noise("g1_{0} * w_{0} / dt")  # held over the step, as any other input
         lines = self._stage(1, noise=True)
         for stage, step in ((2, "0.5 * dt"), (3, "0.5 * dt"), (4, "dt")):
-            lines += self._move("y", {s: f"{step} * k{stage - 1}_{s}" for s in noise})
+            lines += self._move("y", {s: f"{step} * (k{stage - 1}_{s}{noise[s]})" for s in noise})
             lines += self._stage(stage, {s: f"y_{s}" for s in noise})
-        slopes = {s: f"dt / 6.0 * (k1_{s} + 2.0 * (k2_{s} + k3_{s}) + k4_{s}){noise[s]}" for s in noise}
+        slopes = {s: f"dt * ((k1_{s} + 2.0 * (k2_{s} + k3_{s}) + k4_{s}) / 6.0{noise[s]})" for s in noise}
         return lines + self._move("x", slopes)
 
     def _exponential_euler(self) -> list[str]:

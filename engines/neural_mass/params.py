@@ -26,7 +26,7 @@ def _model(name: Any, info: ValidationInfo) -> Path:
         try:
             read_model(path)
         except ScenarioError as error:
-            raise CosimError(f"{path.name} has faults", why="\n".join(str(fault) for fault in error.faults)) from None
+            raise CosimError("\n".join([f"{path.name} has faults", *map(str, error.faults)])) from None
         return path
 
     path: Path = told(read)

@@ -148,11 +148,10 @@ class Rest:
         for _ in range(MOST_STEPS):
             size = np.maximum(np.abs(unknown), 1e-3 * self._scale[:, None])
             jacobian = self._jacobian(m, regional, unknown, sums, _SMALL * size)
-            weight = 1.0 / np.maximum(
-                (np.abs(jacobian) @ size.T[:, :, None])[:, :, 0].T, 1e-300
-            )  # each equation against its own terms
+            terms = (np.abs(jacobian) @ size.T[:, :, None])[:, :, 0].T  # each equation is weighed against its own
+            weight: Floats = 1.0 / np.maximum(terms, 1e-300)
             try:
-                step = np.linalg.solve(jacobian, missed.T[:, :, None])[:, :, 0].T
+                step = np.asarray(np.linalg.solve(jacobian, missed.T[:, :, None])[:, :, 0].T, np.float64)
             except np.linalg.LinAlgError:
                 why = "no state of rest has it, or the output does not depend on the parameter there"
                 raise self._failure(why, np.abs(missed * weight)) from None

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from cosim.sdk import CosimError, format_ns
 from engines.equations.compiled import load_compiled
 from engines.equations.dimensions import si_factor
+from engines.neural_mass.history import read_history
 from engines.neural_mass.network import Network
+from engines.neural_mass.outflow import Outflow
 from engines.neural_mass.source import Source
 from engines.neural_mass.symbols import Symbols
 from engines.neural_mass.wiring import WIDEST, connect, remaining_steps
@@ -49,9 +51,7 @@ class Simulation:
         self._source_channels = source.channels
         self.kernel = load_compiled(f"{params.model.stem} ({params.integrator})", source.code(), log, _BESIDE)
         from engines.equations import randoms
-        from engines.neural_mass import sums
 
-        self._sums = sums
         kept, simulated = regions.kept, regions.simulated
         self._simulated = np.searchsorted(kept, simulated)
         self._external, self._linked = np.searchsorted(kept, regions.external), np.flatnonzero(link_delays_ns >= 0)
@@ -63,21 +63,14 @@ class Simulation:
         ]
         self.connections = sum(len(part.source) for part in incoming)
         self._layers = tuple(part.arrays() for part in incoming) or (_nothing(len(simulated)),)
-        self._outflow = self._outflowing()
-        self.past = int(
-            max([0, *(part.steps.max(initial=0) for part in incoming), *(steps for _, steps in self._outflow.values())])
-        )
+        self._outflow = {name: Outflow(network, symbols, source.channels, layers) for name, (_, layers) in network.inflows.items()}
+        longest = [part.steps.max(initial=0) for part in incoming]
+        self.past = int(max([0, *longest, *(outflow.longest for outflow in self._outflow.values())]))
         key = randoms.key_of(seed, "noise")
-        self._streams = (
-            np.array(
-                [
-                    [randoms.streams(key, simulated + m * len(network.connectome), k) for k in range(len(self.noisy))]
-                    for m in self._each
-                ]
-            )
-            .reshape(params.replicas, len(self.noisy), len(simulated))
-            .astype(np.uint64)
-        )
+        everyone = [simulated + m * len(network.connectome) for m in self._each]
+        terms = [list(network.equations.noise).index(name) for name in self.noisy]  # whichever others are 0
+        streams = [[randoms.streams(key, rows, k) for k in terms] for rows in everyone]
+        self._streams = np.array(streams, np.uint64).reshape(params.replicas, len(self.noisy), len(simulated))
         self._pool = ThreadPoolExecutor(params.threads) if params.threads > 1 and params.replicas > 1 else None
         self._begin()
 
@@ -113,8 +106,8 @@ class Simulation:
             self._integrate(first_step + done, count, moved, out)
             if not whole:
                 outputs[:, part] = out
-            for name in self._outflow:
-                self.inflows[name][part] = self._flow_out(name, count)
+            for name, outflow in self._outflow.items():
+                self.inflows[name][part] = outflow.rows(self._history, self.position, count)
             self.position, done = self.position + count, done + count
         return outputs
 
@@ -232,69 +225,6 @@ class Simulation:
         """Move what the delays still need to the front of the history."""
         self._history[..., : self.past + 1] = self._history[..., self.position - self.past : self.position + 1].copy()
         self.position = self.past
-
-    # -- what external regions receive -----------------------------------------------------------------------------
-
-    def _outflowing(self) -> dict[str, tuple[list[Any], int]]:
-        """Port name: connections of each layer to the external regions with its channel and strength, longest delay in steps."""
-        network, found = self.network, {}
-        regions, dt_ns = network.regions, network.params.dt
-        for name, (_, layers) in network.inflows.items():
-            parts, longest = [], 0
-            for k in layers:
-                layer = network.layers[k]
-                ahead = layer.connectome.delay_steps(dt_ns) - network.lead
-                connections = connect(
-                    layer.connectome, ahead, regions.external, regions.simulated, regions.kept, network.block, dt_ns
-                )
-                strength = np.full((network.params.replicas, 1), layer.strength) if layer.strength is not None else (
-                    self.symbols.of("G")[:, regions.external]
-                )  # fmt: skip
-                channel = self._source_channels.index(layer.channels[0])
-                parts.append((connections.arrays(), channel, strength))
-                longest = max(longest, int(connections.steps.max(initial=0)))
-            found[name] = (parts, longest)
-        return found
-
-    def _flow_out(self, name: str, count: int) -> Floats:
-        """(count, replicas * external regions) of the steps that begin at the position."""
-        externals = len(self._external)
-        found = np.zeros((count, self.network.params.replicas, externals))
-        sums, row = np.empty((count, externals)), np.empty(count)
-        for (ahead, now), channel, strength in self._outflow[name][0]:
-            for m in self._each:
-                self._sums.sum_ahead(sums, count, self.position, ahead, self._history[m, channel], row)
-                for n in range(count):
-                    self._sums.add_now(sums[n], self.position + n, now, self._history[m, channel])
-                found[:, m] += strength[m] * sums
-        return found.reshape(count, -1)
-
-
-def read_history(network: Network, rows: int) -> Floats:
-    """(states, rows given, regions) in SI units, from the file of ``history``.
-
-    Raises
-    ------
-    CosimError
-        A state is missing; its shape is not (steps, regions); there are fewer rows than the longest delay needs.
-    """
-    path, states, regions = network.params.history, network.description.states, len(network.connectome)
-    assert path is not None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            given = {name: np.asarray(file[name], np.float64) for name in file.files}
-    except (OSError, ValueError) as error:
-        raise CosimError(f"history {path.name} cannot be read", why=str(error), mend="write it with numpy.savez") from None
-    missing = [name for name in states if name not in given]
-    if missing:
-        raise CosimError(f"history {path.name} lacks {', '.join(missing)}", why=f"it has {', '.join(given) or 'nothing'}")
-    for name, value in given.items():
-        if name in states and (value.ndim != 2 or value.shape[1] != regions or len(value) < rows or not np.isfinite(value).all()):
-            raise CosimError(
-                f"{name} in history {path.name} is {' x '.join(map(str, value.shape))}",
-                why=f"it must be finite, at least {rows} rows (the longest delay and time 0) x {regions} regions",
-            )
-    return np.array([given[name][-rows:] * si_factor(state.unit) for name, state in states.items()])
 
 
 def _nothing(regions: int) -> Any:

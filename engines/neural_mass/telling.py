@@ -50,7 +50,7 @@ def _states(model: RegionDescription) -> list[tuple[str, ...]]:
 
 
 def _equations(model: RegionDescription) -> list[tuple[str, ...]]:
-    rows = [(name, f"= {value}") for name, value in model.expressions.items()]
+    rows: list[tuple[str, ...]] = [(name, f"= {value}") for name, value in model.expressions.items()]
     for name, value in model.derivatives.items():
         noise = f"  +  ({model.noise[name]}) dW/dt" if name in model.noise else ""
         rows.append((f"d{name}/dt", f"= {value}{noise}"))
@@ -63,7 +63,7 @@ def _term(model: RegionDescription, name: str) -> tuple[str, ...]:
 
 
 def _parameters(model: RegionDescription) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, item in model.parameters.items():
         bounds = f"{name} > 0" if item.positive else _bounds(*item.range, name)
         rows.append((name, f"{item.default:g} {_unit(item.unit)}", bounds, item.about, f"[{item.source}]" if item.source else ""))

@@ -2,7 +2,8 @@
 
 ``fixed_point`` finds it at rest (``rest.py``). ``iterative`` starts there, simulates with noise and delays, and moves every p_i by
 dp_i/dtarget_i times what the average of y_i misses, a tenth of p_i at most, and by half as much where that overshot, until no
-region misses its target by more than the tolerance. Deco et al. (2014) move the weight of inhibition in a like way. The whole connectome is tuned, whatever part of it is simulated here, so that a brain that is cut is the whole one.
+region misses its target by more than the tolerance. Deco et al. (2014) move the weight of inhibition in a like way. The whole
+connectome is tuned, whatever part of it is simulated here, so that a brain that is cut is the whole one.
 """
 
 from __future__ import annotations

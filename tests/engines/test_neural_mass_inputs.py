@@ -76,10 +76,14 @@ def test_a_parameter_by_region_is_one_value_by_group_and_label():
 
 def test_a_file_writes_units_and_python_may_leave_them_out():
     known = NeuralMass.Params(connectome=CHAIN, parameters={"tau": "0.02 s"})
-    assert np.array_equal(run(5, connectome=CHAIN, parameters={"tau": "0.02 s"})["rate"], run(5, connectome=CHAIN, parameters={"tau": 20.0})["rate"])
+    assert np.array_equal(
+        run(5, connectome=CHAIN, parameters={"tau": "0.02 s"})["rate"], run(5, connectome=CHAIN, parameters={"tau": 20.0})["rate"]
+    )
     assert known.parameters["tau"] == "0.02 s"
     with pytest.raises(ValidationError, match="20 has no unit"):
-        NeuralMass.Params.model_validate({"connectome": CHAIN | {"delays": "1 ms"}, "parameters": {"tau": 20}}, context={"from_file": True})
+        NeuralMass.Params.model_validate(
+            {"connectome": CHAIN | {"delays": "1 ms"}, "parameters": {"tau": 20}}, context={"from_file": True}
+        )
     with pytest.raises(ValidationError, match="cannot be converted"):
         NeuralMass.Params(connectome=CHAIN, parameters={"tau": "20 mV"})
 
@@ -136,7 +140,9 @@ def test_strength_has_the_unit_that_makes_the_term_of_what_is_sent():
 
 def test_layers_name_the_same_regions():
     with pytest.raises(CosimError, match="other regions"):
-        build(connectome=CHAIN, couplings={"network": {}, "more": {"term": "network", "connectome": CHAIN | {"labels": ["b", "a"]}}})
+        build(
+            connectome=CHAIN, couplings={"network": {}, "more": {"term": "network", "connectome": CHAIN | {"labels": ["b", "a"]}}}
+        )
 
 
 def test_a_step_that_would_lose_delays_is_refused_and_says_which():
@@ -193,7 +199,8 @@ def test_a_history_that_does_not_fit_is_refused(tmp_path, given, told):
 def test_a_varied_parameter_comes_in_over_a_port_and_replaces_its_value():
     eta = np.full((100, 2), -4.0)
     assert np.array_equal(
-        run(10, {"eta": eta}, connectome=CHAIN, vary=["eta"])["rate"], run(10, connectome=CHAIN, parameters={"eta": [-4.0, -4.0]})["rate"]
+        run(10, {"eta": eta}, connectome=CHAIN, vary=["eta"])["rate"],
+        run(10, connectome=CHAIN, parameters={"eta": [-4.0, -4.0]})["rate"],
     )
     unlinked = run(10, connectome=CHAIN, vary=["eta"])["rate"]
     assert np.array_equal(unlinked, run(10, connectome=CHAIN, parameters={"eta": [-4.6, -4.6]})["rate"])
@@ -298,7 +305,14 @@ def test_feedback_inhibition_control_is_the_closed_form(strength):
 
 def test_iterative_control_reaches_the_target_with_noise():
     """Each region's mean is within the tolerance in the simulation that control itself saw: the first seconds of the run."""
-    tune = {**INHIBITION["tune"], "output": "rate", "target": 3.0631, "method": "iterative", "duration": 5000 * MS, "tolerance": 0.1}
+    tune = {
+        **INHIBITION["tune"],
+        "output": "rate",
+        "target": 3.0631,
+        "method": "iterative",
+        "duration": 5000 * MS,
+        "tolerance": 0.1,
+    }
     given = {**INHIBITION, "tune": tune, "G": 0.5, "parameters": {"sigma_S_E": 0.3}}
     steady = build(5000, **given)
     rates = steady.advance(Window(0, 5000 * MS), {})["rate"].values[500:]

@@ -10,7 +10,7 @@ from tvb_network import largest_difference, random_states, run_ours, run_tvb
 
 from engines.neural_mass.description import shipped
 
-STEPS = 2000  # of 0.1 ms
+STEPS = 1000  # of 0.1 ms
 RANGES = {"E": (0.0005, 0.008), "I": (0.004, 0.02), "W_e": (10.0, 120.0), "W_i": (-5.0, 5.0), "ou_drift": (0.0, 0.0003)}
 COVARIANCES = {"C_ee": (0.0, 3e-7), "C_ei": (0.0, 3e-7), "C_ii": (0.0, 1e-6)}  # 1/ms**2
 STARTS = random_states(RANGES | COVARIANCES, seed=8)
