@@ -206,11 +206,19 @@ def plot(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help=".png or .svg; figure.png in the run's folder unless given")
     ] = None,
+    connectivity: Annotated[
+        str | None, typer.Option(metavar="STREAM", help="its functional connectivity beside the structural one, such as brain.bold")
+    ] = None,
 ) -> None:
-    """Draw a run: the scenario's own figure where it has one, else its streams and who waited for whom."""
+    """Draw a run: the scenario's own figure where it has one, else its streams, matrices of BOLD, and who waited for whom."""
     from cosim.results import open_run
 
-    print(f"picture: {_draw(open_run(run), out)}")
+    if connectivity is None:
+        print(f"picture: {_draw(open_run(run), out)}")
+        return
+    from cosim.matrices import draw_connectivity
+
+    print(f"picture: {draw_connectivity(open_run(run), connectivity, out or run / 'connectivity.png')}")
 
 
 @app.command(name="list")

@@ -6,25 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cosim.claims import load_beside
 from cosim.graph import graph_figure
-from cosim.results import FEWEST_ROWS, Run, SampledSignal
+from cosim.results import Run
 from cosim.scenario.plan import Plan
 from cosim.sdk import CosimError
 
 INK, QUIET = "#1c2833", "#5d6d7e"
 COLOURS = ("#2471a3", "#b9770e", "#1e8449", "#7d3c98", "#a93226", "#117a65", "#6e2c00", "#34495e")
 MOST_LINES, MOST_SPIKES, MOST_STREAMS, MOST_NAMED = 100, 60_000, 8, 8
-MOST_REGIONS_NAMED, MOST_MATRICES = 30, 3
-BOLD_SETTLES_MS = 20_000.0
-"""What is left out of BOLD before channels are correlated: the haemodynamic model starts from rest."""
+MOST_MATRICES = 3
 POINTS_ACROSS = 2000
 """Rows of samples drawn; of more, the lowest and highest of each stretch."""
 
 
-def _figure(size: tuple[float, float]) -> Any:
+def new_figure(size: tuple[float, float]) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -32,7 +29,7 @@ def _figure(size: tuple[float, float]) -> Any:
     return Figure(size, layout="constrained")
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
@@ -45,8 +42,8 @@ def _save(figure: Any, path: Path) -> Path:
 
 def draw_graph(plan: Plan, path: Path) -> Path:
     """Engines as boxes, links as arrows with translators and delays; links of loops in red."""
-    _figure((1, 1))  # says what is missing, where matplotlib is
-    return _save(graph_figure(plan), path)
+    new_figure((1, 1))  # says what is missing, where matplotlib is
+    return save_figure(graph_figure(plan), path)
 
 
 # -- a run at a glance -------------------------------------------------------------------------------------------------
@@ -56,7 +53,7 @@ def draw_run(run: Run, path: Path) -> Path:
     """The scenario's own figure where it has one, else the recorded streams and who waited for whom."""
     source = _scenario_file(run)
     own = load_beside(source, "figure.py", "figure") if source else None
-    return _save(own(run) if own else overview_figure(run), path)
+    return save_figure(own(run) if own else overview_figure(run), path)
 
 
 def _scenario_file(run: Run) -> Path | None:
@@ -72,14 +69,16 @@ def _scenario_file(run: Run) -> Path | None:
 
 def overview_figure(run: Run) -> Any:
     """One row a stream: samples as lines, spikes as a raster; matrices of BOLD; below, where the wall time went."""
+    from cosim.matrices import can_correlate, draw_matrices
+
     recorded = run.streams()
     streams = list(recorded.items())[:MOST_STREAMS]
-    bold = [name for name, quantity in run.quantities().items() if quantity == "bold" and _can_correlate(run, name)][:MOST_MATRICES]
+    bold = [name for name, quantity in run.quantities().items() if quantity == "bold" and can_correlate(run, name)][:MOST_MATRICES]
     heights = [max(1.75 * len(streams), 0.01), *[4.3] * len(bold), 1.9]
-    figure = _figure((9.5, 1.1 + sum(heights)))
+    figure = new_figure((9.5, 1.1 + sum(heights)))
     parts = figure.subfigures(len(heights), 1, height_ratios=heights) if streams else [None, figure]
     for part, name in zip(parts[1:-1], bold, strict=True):
-        _draw_connectivity(part, run, name, _settled_ms(run, name))
+        draw_matrices(part, run, name)
     stop_ms = run.provenance["stop_ns"] * 1e-6
     scale, unit = (1e-3, "s") if stop_ms > 5000 else (1.0, "ms")
     if streams:
@@ -102,7 +101,7 @@ def _tidy(ax: Any) -> None:
         ax.spines[side].set_visible(False)
 
 
-def _title(ax: Any, words: str) -> None:
+def put_title(ax: Any, words: str) -> None:
     ax.set_title(words, fontsize=8.5, loc="left", color=INK, parse_math=False)
 
 
@@ -112,7 +111,7 @@ def _draw_samples(ax: Any, run: Run, name: str, scale: float) -> None:
     times, values = _thinned(signal.times_ms * scale, signal.values[:, :MOST_LINES])
     for c, course in enumerate(values.T):
         colour = COLOURS[c % len(COLOURS)] if count <= MOST_NAMED else COLOURS[0]
-        ax.plot(times, course, lw=0.8, color=colour, alpha=0.9 if count <= MOST_NAMED else 0.35, label=_short(signal.labels[c]))
+        ax.plot(times, course, lw=0.8, color=colour, alpha=0.9 if count <= MOST_NAMED else 0.35, label=short(signal.labels[c]))
     if 1 < count <= MOST_NAMED:
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7, frameon=False, handlelength=1.2)
     unit = "" if signal.unit == "1" else f" ({signal.unit})"
@@ -124,10 +123,10 @@ def _draw_samples(ax: Any, run: Run, name: str, scale: float) -> None:
         if count > MOST_NAMED
         else ""
     )
-    _title(ax, f"{name}{more}")
+    put_title(ax, f"{name}{more}")
 
 
-def _short(label: str) -> str:
+def short(label: str) -> str:
     words = label if len(label) <= 18 else f"{label[:17]}…"
     return words.replace("$", r"\$").lstrip("_")
 
@@ -155,11 +154,11 @@ def _draw_spikes(ax: Any, run: Run, name: str, scale: float) -> None:
         ax.scatter(times, channels, s=1.5 if len(times) < 10_000 else 0.3, color=INK, linewidths=0, rasterized=True)
     ax.set_ylim(-0.7, count - 0.3)
     if count <= MOST_NAMED:
-        ax.set_yticks(range(count), [_short(label) for label in train.labels])
+        ax.set_yticks(range(count), [short(label) for label in train.labels])
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.set_ylabel("channel", fontsize=8)
-    _title(ax, f"{name}: {len(train.times_ms)} spikes" + (f", every {step}th shown" if step > 1 else ""))
+    put_title(ax, f"{name}: {len(train.times_ms)} spikes" + (f", every {step}th shown" if step > 1 else ""))
 
 
 def _draw_times(part: Any, run: Run) -> None:
@@ -177,108 +176,13 @@ def _draw_times(part: Any, run: Run) -> None:
 
 
 def _bars(ax: Any, values: dict[str, float], colour: str, words: str) -> None:
-    _title(ax, words)
+    put_title(ax, words)
     _tidy(ax)
     if not values:
         ax.set_axis_off()
         ax.text(0, 0.7, "nobody waited", fontsize=8, color=QUIET, transform=ax.transAxes)
         return
-    bars = ax.barh([_short(name) for name in values], list(values.values()), color=colour, height=0.6)
+    bars = ax.barh([short(name) for name in values], list(values.values()), color=colour, height=0.6)
     ax.bar_label(bars, [f"{value:.3g} %" for value in values.values()], fontsize=7, padding=3, color=QUIET)
     ax.set_xlim(0, 1.2 * max(*values.values(), 1.0))
     ax.set_ylim(max(len(values), 3) - 0.5, -0.5)
-
-
-# -- connectivity ------------------------------------------------------------------------------------------------------
-
-
-def draw_connectivity(run: Run, name: str, path: Path, discard_ms: float | None = None) -> Path:
-    """The functional connectivity of any recorded stream of samples beside the structural one; ``discard_ms`` from the start."""
-    figure = _figure((9.5, 4.6))
-    _draw_connectivity(figure, run, name, _settled_ms(run, name) if discard_ms is None else discard_ms)
-    return _save(figure, path)
-
-
-def _settled_ms(run: Run, name: str) -> float:
-    """What a picture leaves out: of BOLD 20 s, or a third of a run that is shorter than a minute."""
-    signal = run.samples(name)
-    return min(BOLD_SETTLES_MS, float(signal.times_ms[-1]) / 3) if signal.quantity == "bold" and len(signal.times_ms) else 0.0
-
-
-def _can_correlate(run: Run, name: str) -> bool:
-    signal = run.samples(name)
-    return len(signal.labels) > 1 and int((signal.times_ms > _settled_ms(run, name)).sum()) >= FEWEST_ROWS
-
-
-def _draw_connectivity(part: Any, run: Run, name: str, discard_ms: float) -> None:
-    """Structural and functional matrix, regions of the left hemisphere before those of the right; of replicas the first."""
-    signal = run.samples(name)
-    group = "replica0" if "replica0" in signal.groups else None
-    found = run.connectivity(name, discard_ms, group=group)
-    order, borders = _by_hemisphere(signal if group is None else signal.part(group))
-    axes = part.subplots(1, 1 if found.weights is None else 2, squeeze=False)[0]
-    if found.weights is not None:
-        _draw_weights(part, axes[0], found.weights[np.ix_(order, order)])
-    values = found.values[np.ix_(order, order)]
-    apart = np.abs(values[~np.eye(len(values), dtype=bool)])
-    most = max(0.2, np.ceil(10 * np.quantile(apart[np.isfinite(apart)], 0.99)) / 10) if np.isfinite(apart).any() else 1.0
-    _matrix(part, axes[-1], values, "RdBu_r", vmin=-most, vmax=most)
-    _title(axes[-1], f"functional: correlation of {found.rows} rows" + (f" after {discard_ms * 1e-3:g} s" if discard_ms else ""))
-    for ax in axes:
-        _name_regions(ax, [found.labels[k].removeprefix("0/" if group else "") for k in order], borders)
-    likeness = f":  r(SC, FC) = {found.likeness():.2f}" if np.isfinite(found.likeness()) else ""
-    part.suptitle(f"{name}{', replica 0' if group else ''}{likeness}", fontsize=9.5, color=INK, parse_math=False)
-
-
-def _draw_weights(part: Any, ax: Any, weights: NDArray[np.float64]) -> None:
-    """On a logarithmic scale where a few connections are far stronger than most."""
-    from matplotlib.colors import LogNorm
-
-    positive = weights[weights > 0]
-    wide = len(positive) and positive.max() > 100 * np.median(positive)
-    _matrix(part, ax, weights, "Blues", norm=LogNorm(float(np.quantile(positive, 0.02)), float(positive.max())) if wide else None)
-    _title(ax, "structural: weights")
-    ax.set_xlabel("sender", fontsize=8)
-    ax.set_ylabel("receiver", fontsize=8)
-
-
-def _by_hemisphere(signal: SampledSignal) -> tuple[NDArray[np.int64], dict[str, int]]:
-    """Channels in the order drawn, and the sizes of the stretches that have names."""
-    named = {side: signal.groups[side] for side in ("left", "right") if side in signal.groups}
-    rest = np.setdiff1d(np.arange(len(signal.labels)), np.concatenate([[], *named.values()]))
-    if len(named) < 2:
-        return np.arange(len(signal.labels)), {}
-    sizes = {side: len(rows) for side, rows in named.items()} | ({"other": len(rest)} if len(rest) else {})
-    return np.concatenate([*named.values(), rest]).astype(np.int64), sizes
-
-
-def _matrix(part: Any, ax: Any, values: NDArray[np.float64], colours: str, **scale: Any) -> None:
-    """Draws a matrix; its diagonal, and what is 0 on a logarithmic scale or not known, stays blank."""
-    import matplotlib
-
-    shown = values.copy()
-    np.fill_diagonal(shown, np.nan)
-    if scale.get("norm") is not None:
-        shown[shown <= 0] = np.nan
-    kind = matplotlib.colormaps[colours].with_extremes(bad="white")
-    image = ax.imshow(shown, cmap=kind, interpolation="nearest", **scale)
-    part.colorbar(image, ax=ax, shrink=0.8).ax.tick_params(labelsize=7, color=QUIET)
-
-
-def _name_regions(ax: Any, labels: list[str], borders: dict[str, int]) -> None:
-    ax.tick_params(length=0, labelsize=6)
-    edges = np.cumsum([0, *borders.values()])
-    for edge in edges[1:-1]:
-        ax.axhline(edge - 0.5, color=QUIET, lw=0.6)
-        ax.axvline(edge - 0.5, color=QUIET, lw=0.6)
-    if len(labels) <= MOST_REGIONS_NAMED:
-        names = [_short(label) for label in labels]
-        ax.set_xticks(range(len(labels)), names, rotation=90)
-        ax.set_yticks(range(len(labels)), names)
-    elif borders:
-        middles = (edges[:-1] + edges[1:]) / 2 - 0.5
-        ax.set_xticks(middles, list(borders), fontsize=7.5)
-        ax.set_yticks(middles, list(borders), rotation=90, va="center", fontsize=7.5)
-    for spine in ax.spines.values():
-        spine.set_edgecolor(QUIET)
-        spine.set_linewidth(0.6)

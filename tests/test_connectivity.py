@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import cosim
-from cosim.pictures import draw_connectivity, draw_run
-from cosim.results import Connectivity, correlated
+from cosim.connectivity import Connectivity, correlated
+from cosim.matrices import draw_connectivity
+from cosim.pictures import draw_run
 from cosim.runtime.wire import decode_array, decode_control, encode_array, encode_control
 from cosim.sdk import CosimError, Keeper, Params, Port, Samples, Space
 from engines.neural_mass import NeuralMass
@@ -197,7 +198,7 @@ def test_a_band_keeps_what_oscillates_in_it():
     t = np.arange(4000) * 0.1  # 400 s: what the filter makes of the ends is little
     slow, fast = np.sin(2 * np.pi * 0.5 * t), 2 * np.sin(2 * np.pi * 3 * t)
     values = np.stack([slow + fast, slow - fast], axis=1)
-    from cosim.results import _filtered
+    from cosim.connectivity import _filtered
 
     assert correlated(values)[0, 1] < -0.5
     assert correlated(_filtered("y", values, 100.0, (0.2, 1.0)))[0, 1] > 0.9

@@ -290,7 +290,8 @@ def _check_call(node: ast.Call, line: str, name: str, arguments: list[ast.expr],
 
 def _fault(node: ast.expr, line: str, what: str, mend: str = "") -> CosimError:
     column = len(line.encode()[: node.col_offset].decode()) + 1  # the tree counts bytes
-    return CosimError(what, why=f"at column {column} of {line!r}", mend=mend)
+    shown = line if len(line) <= 80 else f"…{line[max(0, column - 30) : column + 50]}…"
+    return CosimError(what, why=f"at column {column} of {shown!r}", mend=mend)
 
 
 def _part(node: ast.expr, line: str) -> str:
