@@ -109,19 +109,3 @@ def _filtered(name: str, values: NDArray[np.float64], step_ms: float, band_hz: t
         raise CosimError(
             f"{len(values)} rows of {name} are too few for a filter", mend="run longer, or leave the band out"
         ) from None
-
-
-@dataclass(frozen=True)
-class LinkRecord:
-    """What is known of a link's stream: its hash, and the running hash after each frame."""
-
-    name: str
-    sha256: str
-    frames: int
-    bytes: int
-    delay_ms: float
-    interval_ms: float
-    first_frame: int
-    source: str
-    target: str
-    digests: NDArray[np.uint64]
