@@ -1,6 +1,7 @@
 # make run   the main scenario        make test    all tests            make verify  every scenario's claims
 # make bench coupling costs           make lint    ruff and mypy        make clean   .venv and caches
 # make test-simulators   installs every simulator that comes as a wheel and tests all engines and scenarios with them
+# make verify-peers      holds the whole-brain models against tvb-library, state by state
 # make test-steps        builds STEPS from source (some 20 minutes, in an environment of its own) and tests its engine
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 EXTRAS := mpi,plot,data,analysis,nest,neuron,mujoco,test
 SCENARIOS := $(patsubst %/scenario,%,$(patsubst scenarios/%.yaml,%,$(wildcard scenarios/*/*.yaml)))
 
-.PHONY: run test test-simulators test-steps lint verify bench clean
+.PHONY: run test test-simulators test-steps lint verify verify-peers bench clean
 .DEFAULT_GOAL := run
 
 # One virtual environment for everything; made once, and again only when pyproject.toml changes.
@@ -56,6 +57,13 @@ lint: $(VENV)/.installed
 
 verify: $(VENV)/.installed
 	@for scenario in $(SCENARIOS); do echo "== $$scenario"; $(BIN)/cosim verify $$scenario --if-installed || exit 1; done
+
+$(VENV)/.peers: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS),tvb]"
+	@touch $@
+
+verify-peers: $(VENV)/.peers
+	$(BIN)/python -m pytest tests/peers
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks

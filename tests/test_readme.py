@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -17,7 +18,7 @@ BLOCKS = re.findall(r"```(\w+)(?: title=(\S+))?\n(.*?)```", README.read_text(enc
 
 
 def test_the_scenario_that_is_explained_is_sound():
-    (text,) = [body for kind, _, body in BLOCKS if kind == "yaml"]
+    (text,) = [body for kind, title, body in BLOCKS if kind == "yaml" and not title]
     report = cosim.check(YAML(typ="safe").load(text))
     assert report.ok, report.faults
     assert report.plan.links["down"].delay_ns == 6_300_000  # as the comment says
@@ -41,6 +42,19 @@ def test_it_runs_in_a_scenario(tmp_path):
     scenario = {"cosim": 1, "about": {"name": "own"}, "clock": {"stop": "300 ms"}, "engines": engines, "links": {}}
     run = cosim.run({**scenario, "record": {"streams": ["field.activity"]}}, out=tmp_path / "run", transport="inline")
     assert run.samples("field.activity").values.shape == (3000, 2)
+
+
+def test_the_model_that_is_shown_runs_and_settles(tmp_path):
+    (body,) = [body for _, title, body in BLOCKS if title == "rate.yaml"]
+    (tmp_path / "rate.yaml").write_text(body)
+    connectome = {"weights": [[0, 1], [1, 0]], "delays": "2 ms"}
+    params = {"model": str(tmp_path / "rate.yaml"), "connectome": connectome}
+    engines = {"brain": {"use": "neural_mass", "window": "10 ms", "params": params}}
+    scenario = {"cosim": 1, "about": {"name": "own"}, "clock": {"stop": "2 s"}, "engines": engines, "links": {}}
+    run = cosim.run({**scenario, "record": {"streams": ["brain.rate"]}}, out=tmp_path / "run", transport="inline")
+    rate = run.samples("brain.rate").values[-1]
+    assert rate == pytest.approx(100 * np.tanh(rate / 30), rel=1e-6)  # its fixed point; 100 tau leave e^-100 of the start
+    assert rate[0] > 90
 
 
 def test_the_python_that_is_shown_runs(tmp_path, monkeypatch, capsys):

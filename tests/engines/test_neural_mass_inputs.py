@@ -335,3 +335,35 @@ def test_a_target_that_no_state_has_is_refused():
 def test_a_tuned_state_of_rest_that_is_unstable_is_told(caplog):
     build(G=30.0, **INHIBITION)
     assert any("unstable" in record.message for record in caplog.records)
+
+
+# -- long runs, and what is told ----------------------------------------------------------------------------------------------
+
+
+def test_a_million_steps_do_not_grow_memory():
+    import tracemalloc
+
+    engine = build(100, connectome=CHAIN, parameters={"sigma_v": 0.1})
+    tracemalloc.start()
+    held = []
+    for k in range(1000):
+        engine.advance(Window(k * 100 * MS, (k + 1) * 100 * MS), {})
+        if k in (100, 999):
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[1] - held[0] < 20_000  # bytes; a number kept from each step would be 8 MB
+
+
+def test_what_comes_in_from_outside_is_told_with_its_spread(caplog):
+    caplog.set_level("INFO")
+    engine = build(10, ["external"], connectome=CHAIN, external=["a"])
+    for k in range(50):
+        window = Window(k * 10 * MS, (k + 1) * 10 * MS)
+        values = 20.0 + 3.0 * np.random.default_rng(k).standard_normal((100, 1))
+        engine.advance(window, {"external": Samples(window, values)})
+    engine.close()
+    told = next(record.message for record in caplog.records if "came in at" in record.message)
+    words = told.split()
+    assert words[0] == "a"
+    assert float(words[4]) == pytest.approx(20.0, abs=4.5 * 3 / np.sqrt(5000))
+    assert float(words[words.index("sd") + 1]) == pytest.approx(3.0, abs=4.5 * 3 / np.sqrt(10_000))

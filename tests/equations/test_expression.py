@@ -110,21 +110,17 @@ def test_a_fault_in_a_long_expression_shows_the_part_about_its_column():
 
 
 @pytest.mark.parametrize(
-    "text", ["-" * 3000 + "a", "(" * 150 + "a" + ")" * 150, "(" * 1900 + "a" + ")" * 1900, "+".join(["a"] * (MOST_DEPTH + 1)),
-             "exp(" * 80 + "a" + ")" * 80, "a" * 4001, "**".join(["a"] * 70), "a if b<c else " * 70 + "a", "a\0b"]
+    "text", ["-" * 3000 + "a", "(" * 1900 + "a" + ")" * 1900, "+".join(["a"] * (MOST_DEPTH + 1)), "exp(" * 80 + "a" + ")" * 80,
+             "a" * 4001, "**".join(["a"] * 70), "a if b<c else " * 70 + "a", "a\0b"], ids=range(8)
 )  # fmt: skip
 def test_what_is_too_deep_or_too_long_is_refused(text):
-    try:
+    with pytest.raises(CosimError):
         read(text)
-    except CosimError as error:
-        assert not isinstance(error.__cause__, RecursionError)
-    else:
-        assert text.startswith("(" * 150)  # brackets alone make no depth
 
 
 @pytest.mark.parametrize(
     "text", ["+".join(["a"] * MOST_DEPTH), "exp(" * (MOST_DEPTH - 1) + "a" + ")" * (MOST_DEPTH - 1),
-             "a if b<c else " * (MOST_DEPTH - 2) + "a", "(" * (MOST_DEPTH - 1) + "a" + "**63)" * (MOST_DEPTH - 1)]
+             "a if b<c else " * (MOST_DEPTH - 2) + "a", "(" * (MOST_DEPTH - 1) + "a" + "**63)" * (MOST_DEPTH - 1)], ids=range(4)
 )  # fmt: skip
 def test_code_of_the_deepest_expressions_can_be_read_and_is_short(text):
     code = read(text).code(SYMBOLS)
@@ -147,18 +143,27 @@ def test_names_are_the_symbols_without_functions_and_constants():
 # -- values ------------------------------------------------------------------------------------------------------------
 
 
-def test_conditions_are_1_or_0_and_numbers_hold_where_they_are_not_0():
-    texts = ["(a < b) + (a < c)", "-(a < b)", "2 * (a < b < c)", "a and b", "0 or a", "not a", "where(a, 5, 6)", "5 if not b else 6",
-             "(a and b) * 3", "exp(a < b)", "(a < b) < 2", "(a > b) ** 2"]  # fmt: skip
-    run = kernel(*texts)
-    for a, b, c in ((1.0, 2.0, 3.0), (2.0, 0.0, 1.0), (0.0, 0.5, 0.1), (-1.0, 0.0, 0.0)):
-        by_python = [float(eval(text, {"exp": math.exp, "where": lambda c, x, y: x if c else y}, {"a": a, "b": b, "c": c}))
-                     for text in texts]  # fmt: skip
-        for k in (3, 4, 8):  # Python gives the last operand
-            by_python[k] = [float(bool(a and b)), None, None, None, None, 3.0 * bool(a and b)][k - 3] if k != 4 else float(bool(a))
-        by_numpy = [float(read(text).value({"a": a, "b": b, "c": c})) for text in texts]
-        assert by_numpy == pytest.approx(by_python, rel=1e-15)
-        assert run(a, b, c) == pytest.approx(by_python, rel=1e-15)
+CONDITIONS = {
+    "(a < b) + (a < c)": lambda a, b, c: (a < b) + (a < c),
+    "-(a < b)": lambda a, b, c: -(a < b),
+    "2 * (a < b < c)": lambda a, b, c: 2 * (a < b < c),
+    "3 * (a and b)": lambda a, b, c: 3 * bool(a and b),
+    "0 or a": lambda a, b, c: bool(a),
+    "not a": lambda a, b, c: not a,
+    "where(a, 5, 6)": lambda a, b, c: 5 if a else 6,
+    "5 if not b else 6": lambda a, b, c: 5 if not b else 6,
+    "exp(a < b)": lambda a, b, c: math.exp(a < b),
+    "(a < b) < 2 * (b > c)": lambda a, b, c: (a < b) < 2 * (b > c),
+    "(a > b) ** 2 - (a >= c)": lambda a, b, c: (a > b) ** 2 - (a >= c),
+}
+
+
+@pytest.mark.parametrize("point", [(1.0, 2.0, 3.0), (2.0, 0.0, 1.0), (0.0, 0.5, 0.1), (-1.0, 0.0, 0.0)])
+def test_conditions_are_1_or_0_and_a_number_holds_where_it_is_not_0(point):
+    by_python = [float(of(*point)) for of in CONDITIONS.values()]
+    by_numpy = [float(read(text).value(dict(zip("abc", point, strict=True)))) for text in CONDITIONS]
+    assert by_numpy == pytest.approx(by_python, rel=1e-15)
+    assert kernel(*CONDITIONS)(*point) == pytest.approx(by_python, rel=1e-15)
 
 
 def test_arrays_give_arrays():
@@ -355,7 +360,7 @@ def test_numpy_and_python_give_one_value(text):
         assert abs(found - by_python.value) <= by_python.error, text
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(st.lists(trees().filter(lambda text: len(text) > 8), min_size=25, max_size=25))
 def test_a_kernel_and_python_give_one_value(texts):
     run, clear = kernel(*texts), 0
