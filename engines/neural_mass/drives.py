@@ -44,8 +44,8 @@ class Drives:
     def rows(self, window: Window, fed: Mapping[str, Floats]) -> Floats:
         """(driven symbols, steps, channels); ``fed`` has (steps, channels) of what came in, in the unit of its port."""
         steps = window.steps(self._dt_ns)
-        starts_ns = window.start_ns + self._dt_ns * np.arange(steps)
         found = np.empty((len(self._base), steps, self._network.params.replicas * len(self._network.regions.simulated)))
+        starts_ns = window.start_ns + self._dt_ns * np.arange(steps if self._base else 0)
         for k, name in enumerate(self._symbols.driven):
             found[k] = self._base[k]
             for at_ns, regions, value in self._changes[k]:

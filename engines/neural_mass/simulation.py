@@ -199,8 +199,8 @@ class Simulation:
         else:
             edges = [replicas * k // threads for k in range(threads + 1)]
             done = min(self._pool.map(part, edges[:-1], edges[1:]))
-        if done < count or not np.isfinite(self.state).all():
-            raise self._divergence(first_step + done)
+        if done < count:
+            raise self._divergence(first_step + done + 1)
 
     def _divergence(self, step: int) -> CosimError:
         replica, state, region = np.argwhere(~np.isfinite(self.state))[0]

@@ -3,7 +3,7 @@
 Parameters of one value are scalars in the code, others rows; what changes during a run comes as rows of every step. Everything is
 in SI units. Three functions are made:
 
-    integrate   moves replicas on by some steps, and returns the steps done: fewer where a state is no longer finite
+    integrate   moves replicas on by some steps, and returns the steps after which all states were finite
     send        what regions send in given states: the history before time 0
     slopes      derivatives and outputs in given states with given network sums: for what is found without simulating
 """
@@ -72,7 +72,7 @@ def integrate(
 {keep}
                 if broken:
                     finite = False
-                    done_by_all = min(done_by_all, done + n + 1)
+                    done_by_all = min(done_by_all, done + n)
                     break
             done += count
     return done_by_all
