@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ def writable_cache() -> tuple[Path, bool]:
         cache.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=cache).close()
     except OSError:
-        return Path(_temporary().name), False
+        return _temporary(), False
     return cache, True
 
 
@@ -44,5 +46,7 @@ def _of_user() -> Path:
 
 
 @functools.cache
-def _temporary() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="cosim-cache-")
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="cosim-cache-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

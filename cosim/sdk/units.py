@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from cosim.sdk.cache import writable_cache
 from cosim.sdk.errors import CosimError
 from cosim.sdk.time import format_ns
 
@@ -28,7 +29,7 @@ _QUANTITY = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)
 def _registry() -> Any:
     import pint  # some 0.3 s, so only where a unit really has to be looked up
 
-    registry = pint.UnitRegistry(cache_folder=":auto:")
+    registry = pint.UnitRegistry(cache_folder=str(writable_cache()[0] / "pint"))
     registry.define("spike = 1")
     registry.define("spikes = 1")
     return registry
@@ -65,7 +66,9 @@ def si_dimension(unit: str) -> tuple[float, tuple[Fraction, ...]]:
             raise CosimError("it is counted from another zero than K")
     except Exception as error:  # pint raises many kinds: unknown name, bad syntax, offset unit
         raise CosimError(
-            f"{unit!r} is not a unit", why=str(error).splitlines()[0], mend="write it like mV, 1/ms or nS/um**2"
+            f"{unit!r} is not a unit",
+            why=(str(error) or "it cannot be read").splitlines()[0],
+            mend="write it like mV, 1/ms or nS/um**2",
         ) from None
     powers = {str(name): Fraction(power).limit_denominator(64) for name, power in quantity.unit_items()}
     names = {"kilogram": 0, "meter": 1, "second": 2, "ampere": 3, "kelvin": 4, "mole": 5, "candela": 6, "radian": None}

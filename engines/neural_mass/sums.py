@@ -1,8 +1,9 @@
-"""Kernels that sum over connections. Each element of a sum runs over senders in increasing order, however it is cut into blocks."""
+"""Kernels that sum over connections. Each element is summed over senders in one order, however time is cut into blocks."""
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -10,34 +11,56 @@ from numba import njit
 def sum_ahead(sums, count, at, connections, past, row):
     """sums[b, i] = sum over connections of region i of weight * past[source, at + b - delay], for ``count`` steps at once.
 
-    A weight and its place are read once for all steps, and along time neighbours are neighbours in memory.
-    ``row`` has room for ``count`` numbers.
+    Four connections at a time: a total is loaded and stored once for them, and four reads from memory are under way at once.
+    Places are unsigned, as Numba looks twice at those that may be negative. ``row`` has room for ``count`` numbers.
     """
     first, source, delay, weight = connections
-    if len(source) == 0:
+    if len(weight) == 0:
         sums[:count] = 0.0
         return
-    total = row[:count]
+    flat, columns, steps = past.reshape(past.size), np.uint64(past.shape[1]), np.uint64(count)
     for i in range(len(first) - 1):
-        total[:] = 0.0
-        for p in range(first[i], first[i + 1]):
-            start = at - delay[p]
-            sent = past[source[p], start : start + count]
-            w = weight[p]
-            for b in range(count):
-                total[b] += w * sent[b]
-        for b in range(count):
-            sums[b, i] = total[b]
+        for b in range(steps):
+            row[b] = 0.0
+        p, last = first[i], first[i + 1]
+        while p + 4 <= last:
+            s0 = np.uint64(source[p]) * columns + np.uint64(at - delay[p])
+            s1 = np.uint64(source[p + 1]) * columns + np.uint64(at - delay[p + 1])
+            s2 = np.uint64(source[p + 2]) * columns + np.uint64(at - delay[p + 2])
+            s3 = np.uint64(source[p + 3]) * columns + np.uint64(at - delay[p + 3])
+            w0, w1, w2, w3 = weight[p], weight[p + 1], weight[p + 2], weight[p + 3]
+            for b in range(steps):
+                total = row[b] + w0 * flat[s0 + b]
+                total = total + w1 * flat[s1 + b]
+                total = total + w2 * flat[s2 + b]
+                row[b] = total + w3 * flat[s3 + b]
+            p += 4
+        while p < last:
+            s0, w0 = np.uint64(source[p]) * columns + np.uint64(at - delay[p]), weight[p]
+            for b in range(steps):
+                row[b] += w0 * flat[s0 + b]
+            p += 1
+        for b in range(steps):
+            sums[b, i] = row[b]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_now(sums, at, connections, past):
-    """sums[i] += sum over connections of region i of weight * past[source, at - delay]."""
+    """sums[i] += sum over connections of region i of weight * past[source, at - delay], every fourth into a sum of its own."""
     first, source, delay, weight = connections
-    if len(source) == 0:
+    if len(weight) == 0:
         return
+    flat, columns = past.reshape(past.size), np.uint64(past.shape[1])
     for i in range(len(first) - 1):
-        total = 0.0
-        for p in range(first[i], first[i + 1]):
-            total += weight[p] * past[source[p], at - delay[p]]
-        sums[i] += total
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        p, last = first[i], first[i + 1]
+        while p + 4 <= last:
+            a += weight[p] * flat[np.uint64(source[p]) * columns + np.uint64(at - delay[p])]
+            b += weight[p + 1] * flat[np.uint64(source[p + 1]) * columns + np.uint64(at - delay[p + 1])]
+            c += weight[p + 2] * flat[np.uint64(source[p + 2]) * columns + np.uint64(at - delay[p + 2])]
+            d += weight[p + 3] * flat[np.uint64(source[p + 3]) * columns + np.uint64(at - delay[p + 3])]
+            p += 4
+        while p < last:
+            a += weight[p] * flat[np.uint64(source[p]) * columns + np.uint64(at - delay[p])]
+            p += 1
+        sums[i] += (a + b) + (c + d)

@@ -29,7 +29,7 @@ def figure(run: Run) -> Any:
     _let_go(axes[0, 0], run, times_s)
     _frequencies(axes[0, 1], run, times_s)
     _pushed(axes[1, 0], run, times_s)
-    _coupled(axes[1, 1], run, times_s)
+    _coupled(axes[1, 1], run)
     return plain(drawn)
 
 
@@ -73,10 +73,10 @@ def _pushed(ax: Any, run: Run, times_s: Any) -> None:
     title(ax, "c", "Noise drives phases apart")
 
 
-def _coupled(ax: Any, run: Run, times_s: Any) -> None:
-    z = states(run, "together")
+def _coupled(ax: Any, run: Run) -> None:
+    z, times_s = states(run, "together")[::10], run.samples("together.x").times_ms[::10] / 1e3
     rate, mode = slowest_mode()
-    left = np.abs(np.angle(z * z[:, :1].conj()) @ mode)
+    left = np.abs(phases(z * z[:, :1].conj()) @ mode)
     ax.semilogy(times_s, np.abs(np.angle(z * np.exp(-1j * np.angle(z.mean(axis=1)))[:, None])), color=PALE, lw=0.7, zorder=1)
     ax.plot([], [], color=PALE, lw=1.2, label="phases less their mean")
     ax.plot(times_s, left, color=INK, lw=1.3, label="slowest mode")
@@ -88,7 +88,7 @@ def _coupled(ax: Any, run: Run, times_s: Any) -> None:
         lw=1.2,
         label=f"$e^{{-{rate:.2f}\\,t}}$",
     )
-    ax.set_ylim(1e-3, 5)
+    ax.set_ylim(1e-4, 5)
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("phase (rad)", fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="lower left")

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 FREQUENCY_HZ, RADIUS_MV, TWIST, SIGMA = 12.0, 1.0, 1.5, 0.2
 GROWTH_HZ = np.arange(2.0, 25.0, 2.0)
-COUPLING_HZ = 4.0  # G times exchange
+COUPLING_HZ = 8.0  # G times exchange
 
 
 def course(times_s: Floats, growth: Floats, start_mv: float) -> NDArray[np.complex128]:

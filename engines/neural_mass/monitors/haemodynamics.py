@@ -14,7 +14,7 @@ from engines.equations.dimensions import si_factor
 from engines.equations.stepping import Stepper
 
 HERE = Path(__file__).parent
-_KERNEL = '''"""Kernel of {title}: made from its description, not to be edited."""
+_KERNEL = '''"""Kernel of a haemodynamic model: made from its description, not to be edited."""
 
 import numpy as np
 from numba import float64, int64, njit, types
@@ -82,7 +82,7 @@ class Model:
             "step": _lines(step, 12),
             "show": _lines(show, 16),
         }
-        return _KERNEL.format(title=described.title, imports="\n".join(imports_of("\n".join(parts.values()))), **parts)
+        return _KERNEL.format(imports="\n".join(imports_of("\n".join(parts.values()))), **parts)
 
     def kernel(self, shown: str, log: logging.Logger) -> Any:
         return load_compiled(f"{self.path.stem} (heun)", self.code(shown), log).integrate

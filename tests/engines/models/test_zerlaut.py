@@ -17,7 +17,8 @@ FIRST, SECOND = ["nu_e", "nu_i", "W_e"], ["nu_e", "nu_i", "C_ee", "C_ei", "C_ii"
 P_E = [-0.04983106, 0.005063550882777035, -0.023470121807314552, 0.0022951513725067503, -0.0004105302652029825,
        0.010547051343547399, -0.03659252821136933, 0.007437487505797858, 0.001265064721846073, -0.04072161294490446]  # fmt: skip
 P_I = [-0.05149122024209484, 0.004003689190271077, -0.008352013668528155, 0.0002414237992765705, -0.0005070645080016026,
-       0.0014345394104282397, -0.014686689498949967, 0.004502706285435741, 0.0028472190352532454, -0.015357804594594548]  # fmt: skip
+       0.0014345394104282397, -0.014686689498949967, 0.004502706285435741, 0.0028472190352532454,
+       -0.015357804594594548]  # fmt: skip
 
 NETWORK = {"T": 5.0, "E_L_e": -63.0, "E_L_i": -65.0, "a_e": 0.0, "nu_ext_ee": 4.0, "nu_ext_ie": 4.0}
 """The network of 8000 and 2000 cells that was counted beside the mean field: 3.001 and 15.677 Hz."""
@@ -35,8 +36,8 @@ def potential(nu_e, nu_i, W, E_L, outside):
     return mu, np.sqrt(spread / 2), sum(jumps) / spread
 
 
-def F(nu_e, nu_i, W, P, E_L, outside):
-    """Hz."""
+def rate_of(nu_e, nu_i, W, P, E_L, outside):
+    """F: the rate (Hz) that a cell fires at, of the rates that it receives."""
     mu, sigma, tau = potential(nu_e, nu_i, W, E_L, outside)
     v, s, n = (mu + 60) / 10, (sigma - 4) / 6, tau * 10.0 / 200.0 - 0.5
     threshold = 1e3 * np.dot(P, [1 + 0 * v, v, s, n, v**2, s**2, n**2, v * s, v * n, s * n])
@@ -44,7 +45,7 @@ def F(nu_e, nu_i, W, P, E_L, outside):
 
 
 def rates(nu_e, nu_i, W_e, E_L_e=-65.0, E_L_i=-65.0, outside=4.0):
-    return np.array([F(nu_e, nu_i, W_e, P_E, E_L_e, outside), F(nu_e, nu_i, 0.0, P_I, E_L_i, outside)])
+    return np.array([rate_of(nu_e, nu_i, W_e, P_E, E_L_e, outside), rate_of(nu_e, nu_i, 0.0, P_I, E_L_i, outside)])
 
 
 def gradients(nu_e, nu_i, W_e, **values):
@@ -88,7 +89,7 @@ def second_order(x, T=20.0, b=60.0, a=4.0, E_L_e=-65.0, outside=4.0, **values):
 def expressions(model, states, **given):
     """Every named expression of a model by NumPy, in SI units; parameters and states in the file's units."""
     described, equations = read_model(shipped()[model])
-    values = {name: 0.0 for name in (*described.inputs, *described.coupling)}
+    values = dict.fromkeys((*described.inputs, *described.coupling), 0.0)
     for name, item in described.parameters.items():
         values[name] = given.get(name, item.default) * si_factor(item.unit)
     for name, item in described.states.items():
