@@ -80,6 +80,16 @@ class Layer:
                 return f"{strength} * (cos({own}) * {sums[0]} - sin({own}) * {sums[1]})"
 
 
+def strength_of(number: int) -> str:
+    """Symbol of a layer's strength; a digit comes first, as in no symbol of a model."""
+    return f"{number}_strength"
+
+
+def weights_of(number: int) -> str:
+    """Symbol of the sum of the weights that a region receives over a layer."""
+    return f"{number}_weights"
+
+
 def build_layers(params: NeuralMassParams, description: RegionDescription, equations: Equations) -> list[Layer]:
     """The layers that ``couplings`` names; without it, one for each coupling term of the model.
 

@@ -18,7 +18,7 @@ from engines.equations.compiled import imports_of
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, read
 from engines.equations.stepping import Clamps, Integrator, Stepper
-from engines.neural_mass.layers import Layer
+from engines.neural_mass.layers import Layer, strength_of, weights_of
 
 _HEAD = '''"""Kernels of a network of regions: made from descriptions, not to be edited."""
 
@@ -159,12 +159,12 @@ class Source:
         parts: dict[str, list[str]] = {name: [] for name in self.terms}
         lines, known = [], self.layer_sums()
         for k, layer in enumerate(self.layers):
-            strength = held["G" if layer.strength is None else f"strength_{layer.name}"]
+            strength = held["G" if layer.strength is None else strength_of(k)]
             own = f"own_{k}"
             if layer.function in ("difference", "kuramoto"):
                 lines += self._expressions({own: layer.sends}, "now", held)
             mine = [sums[j] for j, (row, _) in enumerate(known) if row == k]
-            weights = held.get(f"weights_{layer.name}", "")
+            weights = held.get(weights_of(k), "")
             parts[layer.term].append(layer.received(strength, mine, own, weights))
         return lines + [f"c_{name} = {' + '.join(part) or '0.0'}" for name, part in parts.items()]
 

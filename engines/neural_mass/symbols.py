@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Space
 from engines.neural_mass.description import RegionDescription
-from engines.neural_mass.layers import Layer
+from engines.neural_mass.layers import Layer, strength_of, weights_of
 from engines.neural_mass.params import NeuralMassParams
 from engines.neural_mass.values import by_region, unit_of
 
@@ -70,11 +70,11 @@ def build_symbols(
     }
     values = {name: _of_replicas(params, description, space, name) for name in (*description.parameters, "G")}
     values |= {name: list(value) for name, value in (tuned or {}).items()}
-    for layer in layers:
+    for k, layer in enumerate(layers):
         if layer.strength is not None:
-            values[f"strength_{layer.name}"] = [layer.strength] * params.replicas
+            values[strength_of(k)] = [layer.strength] * params.replicas
         if layer.function == "difference":
-            values[f"weights_{layer.name}"] = [layer.connectome.in_strength()] * params.replicas
+            values[weights_of(k)] = [layer.connectome.in_strength()] * params.replicas
     regional = [name for name, each in values.items() if name in moving or any(np.ndim(value) for value in each)]
     uniform = [name for name in values if name not in regional]
     rows = np.array([[np.broadcast_to(values[name][m], len(space)) for name in regional] for m in range(params.replicas)])

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 SETTLED_MS, FEWEST = 20_000.0, 28
 """Left out at the start, while flow and volume of the blood still settle; rows that correlations need."""
 SHOWN_S = 300.0
-SURROGATES = 5
+SURROGATES = 4
 
 
 def figure(run: Run) -> Any:
@@ -84,10 +84,8 @@ def _correlations(
     most = float(np.nanquantile(np.abs(shown), 0.99))
     image = ax.imshow(shown, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest")
     drawn.colorbar(image, ax=ax, shrink=0.8).ax.tick_params(labelsize=7)
-    size = len(order)
-    ax.text(0.97 * size, 0.03 * size, "theory" if measured is None else "measured", ha="right", va="top", fontsize=8.5, color=INK)
-    ax.text(0.03 * size, 0.97 * size, "simulated", fontsize=8.5, color=INK)
-    _halves(ax, size, halves[1])
+    ax.set_xlabel(f"below: simulated; above: {'linear theory' if measured is None else 'measured in people'}", fontsize=9)
+    _halves(ax, len(order), halves[1])
 
 
 def _halves(ax: Any, size: int, border: int) -> None:
@@ -112,29 +110,28 @@ def _courses(ax: Any, bold: SampledSignal) -> None:
     title(ax, "c", "BOLD of some regions")
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_yticks([])
-    shown = bold.times_ms > min(SETTLED_MS, bold.times_ms[-1] / 3)
-    shown &= bold.times_ms <= SETTLED_MS + 1e3 * SHOWN_S
+    ax.spines["left"].set_visible(False)
+    if len(settled(bold)) < FEWEST:
+        _too_short(ax)
+        return
+    shown = (bold.times_ms > SETTLED_MS) & (bold.times_ms <= SETTLED_MS + 1e3 * SHOWN_S)
     values = 100 * bold.values[shown]
     names = _told_apart(bold)
-    values = values[:, [bold.labels.index(name) for name in names]] - values[:, [bold.labels.index(name) for name in names]].mean(axis=0)
-    apart = max(3.2 * float(values.std(axis=0).mean()), 1e-12)
+    values = values[:, [bold.labels.index(name) for name in names]]
+    values = values - values.mean(axis=0)
+    apart = 3.2 * float(values.std(axis=0).mean())
     for k, name in enumerate(names):
         ax.plot(bold.times_ms[shown] / 1e3, values[:, k] - k * apart, color=BLUE if k < len(names) - 1 else RED, lw=0.9)
         ax.text(-0.01, -k * apart, name, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=7.5, color=INK)
-    if len(values) > 1:
-        ax.set_xlim(bold.times_ms[shown][0] / 1e3, bold.times_ms[shown][-1] / 1e3)
+    ax.set_xlim(bold.times_ms[shown][0] / 1e3, bold.times_ms[shown][-1] / 1e3)
     scale = 10.0 ** np.floor(np.log10(apart))
     ax.plot([1.01, 1.01], [-scale / 2, scale / 2], color=INK, lw=1.5, transform=ax.get_yaxis_transform(), clip_on=False)
     ax.text(1.018, 0, f"{scale:g} %", transform=ax.get_yaxis_transform(), va="center", fontsize=7.5, color=INK)
-    ax.spines["left"].set_visible(False)
 
 
 def _told_apart(bold: SampledSignal) -> list[str]:
     """Labels of the most correlated pair, of what correlates most with the two, and so on; last that which does least."""
-    values = settled(bold)
-    if len(values) < FEWEST:
-        return list(bold.labels[:5])
-    found = np.nan_to_num(correlated(values), nan=-1.0)
+    found = np.nan_to_num(correlated(settled(bold)), nan=-1.0)
     np.fill_diagonal(found, -1.0)
     chosen = list(np.unravel_index(int(found.argmax()), found.shape))
     while len(chosen) < 4:
@@ -148,7 +145,7 @@ def _told_apart(bold: SampledSignal) -> list[str]:
 
 
 def _growth(ax: Any, brain: Any, strengths: Floats, strength: float) -> None:
-    several = np.linspace(0, strengths.max(), 25)
+    several = np.linspace(0, strengths.max(), 9)
     ax.plot(several, [brain.growth(each) for each in several], color=RED, lw=1.2)
     ax.plot(strength, brain.growth(strength), "o", color=RED, ms=4)
     ax.axhline(0, color=PALE, lw=0.8)
@@ -171,7 +168,7 @@ def _rates(ax: Any, rates: SampledSignal, strengths: Floats) -> None:
     ax.set_ylim(min(2.8, 0.9 * float(means.min())), None)
     ax.set_ylabel("mean rate (Hz)", fontsize=9)
     ax.tick_params(labelbottom=False)
-    title(ax, "e", "All regions, and each")
+    title(ax, "e", "Mean rates, each region's and all's")
 
 
 def _likenesses(ax: Any, bold: SampledSignal, brain: Any, strengths: Floats, measured: Floats | None) -> None:
@@ -195,8 +192,8 @@ def _likenesses(ax: Any, bold: SampledSignal, brain: Any, strengths: Floats, mea
         ax.plot(stable, expected, color=colour, lw=1.1)
         dots = [likeness(each, to) for each, to in zip(found, others, strict=False)]
         ax.plot(strengths[: len(dots)], dots, "o", color=colour, ms=3.8, label=name)
-    ax.plot([], [], color=PALE, lw=1.2, label="lines: expected")
-    ax.legend(fontsize=7.5, frameon=False, loc="lower left", ncols=2, handletextpad=0.3, columnspacing=0.8)
+    ax.plot([], [], color=PALE, lw=1.2, label="expected")
+    ax.legend(fontsize=7.5, frameon=False, loc="upper left", borderpad=0.1, handletextpad=0.4, handlelength=1.2)
 
 
 def settled(signal: SampledSignal) -> Floats:
@@ -205,8 +202,8 @@ def settled(signal: SampledSignal) -> Floats:
 
 
 def _too_short(ax: Any, ticks: bool = True) -> None:
-    needed = (SETTLED_MS / 1e3) + 0.72 * FEWEST
-    ax.text(0.5, 0.5, f"needs {needed:.0f} s of simulated time", transform=ax.transAxes, ha="center", va="center", fontsize=9, color=INK)
+    words = f"needs {SETTLED_MS / 1e3 + 0.72 * FEWEST:.0f} s of simulated time"
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", fontsize=9, color=INK)
     if ticks:
         ax.set_xticks([])
         ax.set_yticks([])

@@ -138,6 +138,21 @@ def test_strength_has_the_unit_that_makes_the_term_of_what_is_sent():
         build(connectome=CHAIN, couplings={"volts": {"term": "network", "sends": "r + drive"}})
 
 
+def test_no_symbol_of_a_model_meets_those_of_the_engine(tmp_path):
+    """Parameters called as one would call what the engine adds, and as the kernel calls its own variables."""
+    names = ("strength_network", "weights_network", "done", "history", "i", "step", "state", "sums", "column", "uniform")
+    lines = [f"  {name}: {{default: {k + 1}}}" for k, name in enumerate(names)]
+    parameters = "\n".join(lines)
+    (tmp_path / "odd.yaml").write_text(
+        "title: odd\nstates: {n: {initial: 1}}\nparameters:\n  T: {unit: s, default: 1}\n"
+        f"{parameters}\ncoupling: {{network: {{sends: n, function: difference}}}}\n"
+        f"derivatives: {{n: (network + {' + '.join(names)}) / T}}\noutputs: {{count: {{value: n}}}}\n"
+    )
+    one = {"weights": [[0.0]], "delays": 0.0, "labels": ["a"]}
+    found = run(10, model=tmp_path / "odd.yaml", connectome=one, couplings={"network": {"strength": 0.5}}, integrator="euler")
+    assert found["count"][-1, 0] == pytest.approx(1 + 0.01 * sum(range(1, len(names) + 1)), rel=1e-12)
+
+
 def test_layers_name_the_same_regions():
     with pytest.raises(CosimError, match="other regions"):
         build(
