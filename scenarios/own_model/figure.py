@@ -91,5 +91,5 @@ def _coupled(ax: Any, run: Run) -> None:
     ax.set_ylim(1e-4, 5)
     ax.set_xlabel("time (s)", fontsize=9)
     ax.set_ylabel("phase (rad)", fontsize=9)
-    ax.legend(fontsize=8, frameon=False, loc="lower left")
+    ax.legend(fontsize=8, frameon=False, loc="upper right")
     title(ax, "d", "Coupling draws twelve together")

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
 
 from engines.connectome import ConnectomeParams, build_connectome
 
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 
 FREQUENCY_HZ, RADIUS_MV, TWIST, SIGMA = 12.0, 1.0, 1.5, 0.2
 GROWTH_HZ = np.arange(2.0, 25.0, 2.0)
+PUSH, PUSHED_S = 20.0, (2.0, 3.0)  # mV/s, into the last of them
 COUPLING_HZ = 8.0  # G times exchange
 
 
@@ -30,6 +32,25 @@ def course(times_s: Floats, growth: Floats, start_mv: float) -> NDArray[np.compl
     r = RADIUS_MV / np.sqrt(1.0 + (1.0 / share - 1.0) * np.exp(-2.0 * growth * t))
     theta = 2.0 * np.pi * FREQUENCY_HZ * t - TWIST / 2.0 * np.log1p(share * np.expm1(2.0 * growth * t))
     return np.asarray(r * np.exp(1j * theta))
+
+
+def pushed(times_s: Floats, growth: float, start_mv: float) -> NDArray[np.complex128]:
+    """(times,) x + iy of one that is pushed by PUSH while the hand pushes, by scipy's DOP853."""
+
+    def slope(t: float, state: Floats, push: float) -> list[float]:
+        x, y = state
+        lost = growth * (x**2 + y**2) / RADIUS_MV**2
+        turning = 2.0 * np.pi * FREQUENCY_HZ - TWIST * lost
+        return [(growth - lost) * x - turning * y + push, (growth - lost) * y + turning * x]
+
+    found, state, before = [], [start_mv, 0.0], 0.0
+    for until, push in ((PUSHED_S[0], 0.0), (PUSHED_S[1], PUSH), (times_s[-1], 0.0)):
+        mine = times_s[(times_s > before + 1e-9) & (times_s < until + 1e-9)]
+        if len(mine):
+            part = solve_ivp(slope, (before, mine[-1]), state, "DOP853", mine, args=(push,), rtol=1e-10, atol=1e-12)
+            found.append(part.y[0] + 1j * part.y[1])
+            state, before = list(part.y[:, -1]), until
+    return np.concatenate(found)
 
 
 def cycle_hz(growth: Floats, twist: float = TWIST) -> Floats:

@@ -168,7 +168,7 @@ def _rates(ax: Any, rates: SampledSignal, strengths: Floats) -> None:
     ax.set_ylim(min(2.8, 0.9 * float(means.min())), None)
     ax.set_ylabel("mean rate (Hz)", fontsize=9)
     ax.tick_params(labelbottom=False)
-    title(ax, "e", "Mean rates, each region's and all's")
+    title(ax, "e", "Mean rates: of each region, of all")
 
 
 def _likenesses(ax: Any, bold: SampledSignal, brain: Any, strengths: Floats, measured: Floats | None) -> None:
@@ -188,10 +188,13 @@ def _likenesses(ax: Any, bold: SampledSignal, brain: Any, strengths: Floats, mea
     if measured is not None:
         kinds.append(("people", INK, [measured] * len(strengths)))
     for name, colour, others in kinds:
-        expected = [np.mean([likeness(correlated(each), to) for each in courses]) for courses, to in zip(same, others, strict=False)]
+        expected = [
+            np.mean([likeness(correlated(each), to) for each in courses]) for courses, to in zip(same, others, strict=False)
+        ]
         ax.plot(stable, expected, color=colour, lw=1.1)
         dots = [likeness(each, to) for each, to in zip(found, others, strict=False)]
-        ax.plot(strengths[: len(dots)], dots, "o", color=colour, ms=3.8, label=name)
+        hollow = {"mfc": "none", "ms": 6} if name == "theory" else {"ms": 3.8}  # where the two agree, both are seen
+        ax.plot(strengths[: len(dots)], dots, "o", color=colour, label=name, **hollow)
     ax.plot([], [], color=PALE, lw=1.2, label="expected")
     ax.legend(fontsize=7.5, frameon=False, loc="upper left", borderpad=0.1, handletextpad=0.4, handlelength=1.2)
 

@@ -1,14 +1,15 @@
 """The brain of this scenario on paper: its state of rest, when that is lost, and what small noise makes of it.
 
-Deco et al. (2014), with s = (S_E, S_I) of every region and I_i, what feedback inhibition control makes J_i,
+Deco et al. (2014), for every region, with J_i what feedback inhibition control makes it,
 
-    dS_E/dt = -S_E / tau_E + gamma (1 - S_E) H_E(x_E) + sigma xi,   x_E = I_0 + w J_N S_E + G J_N sum_j W_ij S_E,j(t - tau_ij) - J_i S_I
-    dS_I/dt = -S_I / tau_I + H_I(x_I),                              x_I = 0.7 I_0 + J_N S_E - S_I
+    dS_E/dt = -S_E / tau_E + gamma (1 - S_E) H_E(x_E) + sigma xi
+    dS_I/dt = -S_I / tau_I + H_I(x_I)
+    x_E = I_0 + w J_N S_E + G J_N sum_j W_ij S_E,j(t - tau_ij) - J_i S_I,   x_I = 0.7 I_0 + J_N S_E - S_I
 
-Every region rests at the same S_E, S_I and x_E, those of 3.0631 Hz, whatever it hears; J_i makes up for that. About it the equations
-are linear, M(omega) s = sigma xi, where an Euler step of dt stands for d/dt by (e^(i omega dt) - 1) / dt and a delay of n steps by
-e^(-i n omega dt): nothing is left out but the square of the noise. The spectrum of S_E is sigma^2 M^-1 M^-H, what is made of S_E by a
-filter h has |h|^2 of it, and covariances are its integral over all frequencies.
+Every region rests at the same S_E, S_I and x_E, those of 3.0631 Hz, whatever it hears; J_i makes up for that. About rest the
+equations are linear, M(omega) S_E = sigma xi, where an Euler step of dt stands for d/dt by (e^(i omega dt) - 1) / dt and a delay of
+n steps by e^(-i n omega dt): nothing is left out but the square of the noise. The spectrum of S_E is sigma^2 M^-1 M^-H, what a
+filter h makes of S_E has |h|^2 times that, and covariances are its integral over all frequencies.
 
 References: Deco, Ponce-Alvarez, Hagmann, Romani, Mantini and Corbetta (2014), J Neurosci 34, 7886; Friston, Harrison and Penny
 (2003), NeuroImage 19, 1273, for the haemodynamics; Hagmann et al. (2008), PLoS Biol 6, e159, for the connectome.
@@ -83,8 +84,8 @@ class Brain:
     def critical_coupling(self) -> float:
         """G at which the state of rest is lost: where M(0), in which delays do not show, is singular.
 
-        J_i is linear in G, so M(0) = alone - G (received - inhibited) is, and G is one over the largest eigenvalue of what stands
-        beside it.
+        J_i is linear in G, so M(0) = alone - G (what is heard - its inhibition) is, and G is alone over the largest eigenvalue of
+        the bracket.
         """
         per_S_E = H_I1 * J_N / (1 / TAU_I + H_I1)  # dS_I / dS_E at rest
         alone = 1 / TAU_E + GAMMA * RATE_HZ - DRIVE * (W_P * J_N - self.inhibition(0.0)[0] * per_S_E)
@@ -174,17 +175,18 @@ class Brain:
     def surrogates(self, strength: float, rows: int, count: int, seed: int = 0) -> Floats:
         """(count, rows, regions): BOLD as linear theory has it, for noise of size 1: numbers of its spectrum, half of them dropped.
 
-        What lies above half a row's frequency, a ten-thousandth of its variance, is left out.
+        What lies above half a row's frequency, a hundred-thousandth of the variance, is left out.
         """
         rng, length = np.random.default_rng(seed), 2 * rows
-        omega = 2 * np.pi * np.arange(1, rows) / (length * TR_S)
+        omega: Floats = np.asarray(2 * np.pi * np.arange(1, rows) / (length * TR_S))
         shape = (count, len(omega), len(self.labels))
         numbers = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
         through = haemodynamics(omega)[:, None, None] * self.answer(strength, omega)
-        still = haemodynamics(np.zeros(1))[0] * self.answer(strength, np.zeros(1))[0] @ rng.standard_normal((count, len(self.labels), 1))
+        at_zero = np.zeros(1)
+        still = haemodynamics(at_zero) * self.answer(strength, at_zero)[0] @ rng.standard_normal((count, len(self.labels), 1))
         moving = np.einsum("fij,cfj->cfi", through, numbers) / np.sqrt(2)
         whole = np.concatenate([still.transpose(0, 2, 1), moving, np.zeros_like(moving[:, :1])], axis=1)
-        return np.fft.irfft(whole, length, axis=1)[:, :rows] * np.sqrt(length / TR_S)
+        return np.asarray(np.fft.irfft(whole, length, axis=1)[:, :rows] * np.sqrt(length / TR_S))
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,7 +282,7 @@ def hcp() -> tuple[Brain, Floats]:
     folders = sorted(path for path in subjects.iterdir() if (path / "structural").is_dir())
     weights = [loadmat(path / "structural" / "DTI_CM.mat")["sc"] for path in folders]
     lengths = [loadmat(path / "structural" / "DTI_LEN.mat")["len"] for path in folders]
-    courses = [loadmat(next((path / "functional").glob("*rest*.mat".upper()), None) or next((path / "functional").glob("*.mat")))["tc"] for path in folders]
+    courses = [loadmat(path / "functional" / "TC_rsfMRI_REST1_LR.mat")["tc"] for path in folders]  # (regions, rows)
     brain = made(tuple(map(str, range(len(weights[0])))), np.mean([w / w.max() for w in weights], axis=0), np.mean(lengths, axis=0))
     return brain, np.mean([np.corrcoef(course) for course in courses], axis=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def claims(run: Callable[..., Run]) -> Iterator[Claim]:
     yield from claims_alone(run, len(brain.labels))
     yield from claims_of_spread(run, brain, STRENGTH)
     yield from claims_of_strength(run, brain)
-    yield from claim_of_replica(run, len(brain.labels))
+    yield from claim_of_cut(run, brain, STRENGTH)
 
 
 def claims_alone(run: Callable[..., Run], regions: int) -> Iterator[Claim]:
@@ -38,7 +39,7 @@ def claims_alone(run: Callable[..., Run], regions: int) -> Iterator[Claim]:
     step = 0.001
     x0 = CRITICAL_X0 + step * (np.arange(regions) - (regions - 1) / 2)
     for model in MODELS:
-        seizes = ~np.isnan(onsets_ms(alone(run, model, x0, "60 s")))
+        seizes = ~np.isnan(onsets_ms(alone(run, model, x0, "40 s")))
         unstable = hopf_x0(model)
         yield Claim(
             f"critical excitability of {model}",
@@ -64,7 +65,7 @@ def claims_of_spread(run: Callable[..., Run], brain: Any, strength: float) -> It
     """The brain of scenario.yaml: onsets, with and without delays; and with the focus cut off."""
     is_focus, heard = brain.is_focus, brain.heard
     expected = brain.onsets(strength, STOP_MS / UNIT_MS) * UNIT_MS
-    at_once = onsets_ms(one(run, connectome_of(brain)))
+    at_once = onsets_ms(one(run, connectome_of(brain), G=strength))
     yield Claim(
         "regions in which recruitment differs from an independent solver's",
         expected=0.0,
@@ -80,7 +81,7 @@ def claims_of_spread(run: Callable[..., Run], brain: Any, strength: float) -> It
         source="DOP853; tolerance: an average of 2 ms",
         unit="ms",
     )
-    delayed = onsets_ms(run().samples("brain.discharge"))
+    delayed = onsets_ms(whole(run(), "discharge", brain.labels))
     recruits = ~is_focus & ~np.isnan(delayed)
     yield Claim(
         "recruits of the brain with its delays",
@@ -111,14 +112,14 @@ def claims_of_spread(run: Callable[..., Run], brain: Any, strength: float) -> It
         tolerance=0.0,
         source="the largest weight falls to the knee first",
     )
-    cut = ~np.isnan(onsets_ms(one(run, connectome_of(brain.cut_off))))
+    cut = ~np.isnan(onsets_ms(whole(run({"links": {}}), "discharge", brain.labels)))
     for name, rows, expects in (("recruits", ~is_focus, 0), ("regions of the focus that seize", is_focus, is_focus.sum())):
         yield Claim(
-            f"{name}, its connections cut",
+            f"{name}, its tracts cut: no links",
             expected=float(expects),
             measured=float(cut[rows].sum()),
             tolerance=0.0,
-            source="all others are below the critical excitability, the focus above it",
+            source="only the focus is above the critical excitability",
         )
 
 
@@ -143,16 +144,20 @@ def claims_of_strength(run: Callable[..., Run], brain: Any) -> Iterator[Claim]:
         )
 
 
-def claim_of_replica(run: Callable[..., Run], regions: int) -> Iterator[Claim]:
-    """The replica of the sweep that has the strength of the brain."""
-    both = run({"engines.brain.params.monitors.discharge.every": "20 ms", "record.streams": ["brain.discharge", "sweep.discharge"]})
-    row = both.samples("sweep.discharge").values.reshape(-1, 24, regions)[:, 11]  # G = 3
+def claim_of_cut(run: Callable[..., Run], brain: Any, strength: float) -> Iterator[Claim]:
+    """Focus and brain in two engines against the replica of the sweep that has their strength, which is in one."""
+    every = {f"engines.{name}.params.monitors.discharge.every": "4 ms" for name in ("brain", "focus", "sweep")}
+    names = ["brain.discharge", "focus.discharge", "sweep.discharge"]
+    both = run(
+        {**every, "engines.sweep.params.replicas": 2, "engines.sweep.params.sweep.G": [1.0, strength], "record.streams": names}
+    )
+    uncut = both.samples("sweep.discharge").values[:, len(brain.labels) :]
     yield Claim(
-        "a replica of the sweep and the brain of its strength: largest difference",
+        "the brain in two engines and in one: largest difference",
         expected=0.0,
-        measured=float(np.abs(row - both.samples("brain.discharge").values).max()),
+        measured=float(np.abs(whole(both, "discharge", brain.labels).values - uncut).max()),
         tolerance=0.0,  # the same operations in the same order
-        source="replicas do not know of each other",
+        source="a cut along delays changes nothing",
     )
 
 
@@ -165,14 +170,21 @@ def alone(run: Callable[..., Run], model: str, x0: Floats, stop: str) -> Sampled
 
 
 def one(run: Callable[..., Run], connectome: dict[str, Any], stop: str = "14 s", **params: Any) -> SampledSignal:
-    """x of the brain alone, under another connectome."""
-    params |= {"connectome": connectome, "monitors": {"discharge": {"kind": "average", "of": "x1", "every": "2 ms"}}}
-    settings = {f"engines.brain.params.{name}": value for name, value in params.items()}
-    few = {f"engines.{name}.params.{key}": value for name in ("sweep", "reduced") for key, value in ONE_REPLICA.items()}
-    return run({**settings, **few, "clock.stop": stop, "record.streams": ["brain.discharge"]}).samples("brain.discharge")
+    """x of the whole brain in one engine, under another connectome; in place of the sweep."""
+    few = {"replicas": 1, "sweep": {}}
+    settings = {f"engines.reduced.params.{name}": value for name, value in few.items()}
+    params |= few | {"connectome": connectome, "monitors.discharge.every": "2 ms"}
+    settings |= {f"engines.sweep.params.{name}": value for name, value in params.items()}
+    idle = {"links": {}, "engines.brain.window": "20 ms", "engines.focus.window": "20 ms"}
+    return run({**settings, **idle, "clock.stop": stop, "record.streams": ["sweep.discharge"]}).samples("sweep.discharge")
 
 
-ONE_REPLICA: dict[str, Any] = {"replicas": 1, "sweep": {}}
+def whole(run: Run, stream: str, labels: tuple[str, ...]) -> SampledSignal:
+    """What brain and focus tell, as of one brain."""
+    brain, focus = run.samples(f"brain.{stream}"), run.samples(f"focus.{stream}")
+    row = {label: k for k, label in enumerate((*brain.labels, *focus.labels))}
+    values = np.concatenate([brain.values, focus.values], axis=1)[:, [row[label] for label in labels]]
+    return replace(brain, values=values, labels=labels)
 
 
 def connectome_of(brain: Any) -> dict[str, Any]:

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 import cosim
 from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal
+from cosim.sdk import Space
+from engines.connectome import ConnectomeParams, build_connectome
 from scenarios.drawing import BLUE, INK, PALE, RED, plain, title
 
 CRITICAL_X0, KNEE_X, HIGHEST_X, ONSET = (
     load_beside(Path(__file__), "theory.py", name) for name in ("CRITICAL_X0", "KNEE_X", "HIGHEST_X", "ONSET")
 )
+whole = load_beside(Path(__file__), "claims.py", "whole")
 Floats = NDArray[np.float64]
 DRAWN, AT_REST = 15, 2
 """Courses in panel a, and how many of them are of regions that are not recruited."""
@@ -29,7 +32,9 @@ def figure(run: Run) -> Any:
 
     brain = cosim.load(run.folder / "scenario.yaml").file.engines
     excitability = dict(brain["brain"].params["parameters"]["x0"])
-    x = run.samples("brain.discharge")
+    made = build_connectome(ConnectomeParams(**brain["brain"].params["connectome"]))
+    labels = made.space.labels
+    x, field = whole(run, "discharge", labels), whole(run, "field", labels)
     is_focus = np.array([excitability.get(label, excitability["default"]) > CRITICAL_X0 for label in x.labels])
     onsets_s = first_times_s(x)
     last = np.nanmax(onsets_s) if (~np.isnan(onsets_s)).any() else 1.0
@@ -41,10 +46,10 @@ def figure(run: Run) -> Any:
     rows = drawn.add_gridspec(2, 1, height_ratios=(1.45, 1))
     top = rows[0].subgridspec(1, 2, width_ratios=(1.75, 1))
     bottom = rows[1].subgridspec(1, 2, width_ratios=(1.15, 1))
-    _courses(drawn.add_subplot(top[0]), run.samples("brain.field"), onsets_s, colours(norm(onsets_s)))
+    _courses(drawn.add_subplot(top[0]), field, onsets_s, colours(norm(onsets_s)))
     map_axes = drawn.add_subplot(top[1])
-    _from_above(map_axes, x, onsets_s, is_focus, norm, colours)
-    weights = connections(brain["brain"].params["connectome"])
+    _from_above(map_axes, seen_from_above(made.space), onsets_s, is_focus, norm, colours)
+    weights = made.dense()
     heard = weights[:, is_focus].sum(axis=1)
     least = 4.0 * (CRITICAL_X0 - excitability["default"]) / ((HIGHEST_X - KNEE_X) * heard[~is_focus].max())
     _numbers(drawn.add_subplot(bottom[0]), run, brain, len(x.labels), least)
@@ -73,11 +78,10 @@ def _courses(ax: Any, field: SampledSignal, onsets_s: Floats, colours: Floats) -
     title(ax, "a", f"Field potentials in the order of onset, {len(chosen)} of {len(field.labels)} regions")
 
 
-def _from_above(ax: Any, x: SampledSignal, onsets_s: Floats, is_focus: NDArray[np.bool_], norm: Any, colours: Any) -> None:
+def _from_above(ax: Any, places: Floats, onsets_s: Floats, is_focus: NDArray[np.bool_], norm: Any, colours: Any) -> None:
     """Regions where they lie, left on the left, front up; coloured by onset."""
     from matplotlib.cm import ScalarMappable
 
-    places = seen_from_above(x)
     rest = np.isnan(onsets_s)
     ax.scatter(*places[rest].T, s=36, facecolors="none", edgecolors=PALE, lw=1)
     recruited = ~rest & ~is_focus
@@ -94,11 +98,11 @@ def _from_above(ax: Any, x: SampledSignal, onsets_s: Floats, is_focus: NDArray[n
     title(ax, "b", "The brain from above; diamonds: where it begins")
 
 
-def seen_from_above(x: SampledSignal) -> Floats:
+def seen_from_above(space: Space) -> Floats:
     """(regions, 2) in mm, left regions on the left and front up: connectomes differ in which axis crosses the brain."""
-    assert x.positions_um is not None
-    places = x.positions_um[:, :2] / 1e3
-    is_left = np.array([label.startswith("l") for label in x.labels])
+    assert space.positions is not None
+    places = space.positions[:, :2] / 1e3
+    is_left = np.array([label.startswith("l") for label in space.labels])
     apart = places[~is_left].mean(axis=0) - places[is_left].mean(axis=0)
     across = int(np.abs(apart).argmax())
     return np.stack([places[:, across] * np.sign(apart[across]), places[:, 1 - across]], axis=1)
@@ -142,13 +146,6 @@ def _by_weight(
     ax.set_xlabel("share of its input that a region has from the focus, w", fontsize=9)
     ax.set_ylabel("onset (s)", fontsize=9)
     title(ax, "d", "Who hears the focus is recruited early")
-
-
-def connections(connectome: dict[str, Any]) -> Floats:
-    """(regions, regions) weights of the scenario's connectome."""
-    from engines.connectome import ConnectomeParams, build_connectome
-
-    return np.asarray(build_connectome(ConnectomeParams(**connectome)).dense())
 
 
 def first_times_s(x: SampledSignal) -> Floats:

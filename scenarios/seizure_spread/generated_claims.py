@@ -8,8 +8,8 @@ from pathlib import Path
 from cosim.claims import Claim, load_beside
 from cosim.results import Run
 
-claims_of_spread, claims_of_strength = (
-    load_beside(Path(__file__), "claims.py", name) for name in ("claims_of_spread", "claims_of_strength")
+claims_of_spread, claims_of_strength, claim_of_cut = (
+    load_beside(Path(__file__), "claims.py", name) for name in ("claims_of_spread", "claims_of_strength", "claim_of_cut")
 )
 made_brain = load_beside(Path(__file__), "theory.py", "made_brain")
 
@@ -18,3 +18,4 @@ def claims(run: Callable[..., Run]) -> Iterator[Claim]:
     brain = made_brain()
     yield from claims_of_spread(run, brain, 2.0)
     yield from claims_of_strength(run, brain)
+    yield from claim_of_cut(run, brain, 2.0)

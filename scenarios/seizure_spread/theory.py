@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,13 +61,6 @@ class Brain:
     def heard(self) -> Floats:
         """(regions,) sum of the weights with which a region hears those where the seizure begins; 0 for these themselves."""
         return np.where(self.is_focus, 0.0, self.weights[:, self.is_focus].sum(axis=1))
-
-    @property
-    def cut_off(self) -> Brain:
-        """The regions where the seizure begins, without their connections."""
-        weights = self.weights.copy()
-        weights[self.is_focus] = weights[:, self.is_focus] = 0.0
-        return replace(self, weights=weights)
 
     def least_coupling(self) -> float:
         """Below it nothing is recruited, whatever the seizure does.
