@@ -23,7 +23,8 @@ def installed_scenarios() -> dict[str, Path]:
     """The scenarios that come with cosim, by name; a variant beside a scenario.yaml is called ``scenario/variant``."""
     spec = importlib.util.find_spec("scenarios")
     roots = list(spec.submodule_search_locations or []) if spec else []
-    files = [file for root in roots for file in sorted(Path(root).glob("*/*.yaml")) if (file.parent / "scenario.yaml").is_file()]
+    beside = [file for root in roots for file in sorted(Path(root).glob("*/*.yaml")) if (file.parent / "scenario.yaml").is_file()]
+    files = [file for file in beside if file.read_text(encoding="utf-8").lstrip().startswith("cosim:")]  # models may stand there, too
     return {file.parent.name if file.stem == "scenario" else f"{file.parent.name}/{file.stem}": file for file in files}
 
 

@@ -152,11 +152,13 @@ def diff(first: RunArg, second: RunArg) -> None:
     from cosim.compare import differences
     from cosim.results import open_run
 
-    found = differences(open_run(first), open_run(second))
+    run = open_run(first)
+    found = differences(run, open_run(second))
+    compared = f"{len(run.links())} links" if run.links() else f"{len(run.streams())} recorded streams"
     if not found:
-        print(f"equal: all {len(open_run(first).links())} links carry the same bits")
+        print(f"equal: all {compared} carry the same bits")
         return
-    print(f"differ: {len(found)} of {len(open_run(first).links())} links; the runs part at {found[0].source}")
+    print(f"differ: {len(found)} of {compared}; the runs part at {found[0].source}")
     print("\n".join(map(str, found)))
     raise typer.Exit(DIFFERENT)
 

@@ -82,10 +82,10 @@ def lacking_here(plan: Callable[[], Plan]) -> list[str]:
     try:
         names = sorted({simulator.name for simulator in missing(plan()).values()})
     except ScenarioError as error:
-        told = [fault.what for fault in error.faults]
-        if not all("not installed" in what for what in told):  # as engines say it when their parameters are checked
+        # as engines say it when their parameters are checked
+        if not all("not installed" in f"{fault.what} {fault.why}" for fault in error.faults):
             raise
-        return told
+        return [fault.what for fault in error.faults]
     return [f"{name} is not installed" for name in names]
 
 

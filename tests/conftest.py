@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import cosim
-from cosim.api import find_scenario
 from cosim.describe import find_mpirun
 from cosim.simulators import missing
 
@@ -42,11 +41,12 @@ def run_hashes(tmp_path):
 
 
 def skip_without_data(name):
-    """Skip where the connectome or the network that a scenario, or what it includes, reads is not installed."""
+    """Skip where the connectome or the network that a scenario reads is not installed."""
     if name == "neuroml_worm" and (find_spec("c302") is None or shutil.which("java") is None):
         pytest.skip("c302 or java is not installed")
-    if any("tvb:" in file.read_text() for file in find_scenario(name).parent.glob("*.yaml")) and find_spec("tvb_data") is None:
-        pytest.skip("tvb-data is not installed")
+    lacking = [fault.what for fault in cosim.check(name).faults if "not installed" in f"{fault.what} {fault.why}"]
+    if lacking:
+        pytest.skip(f"{lacking[0]}, which is not installed")
 
 
 def skip_unless_it_runs(name):

@@ -49,7 +49,7 @@ def _let_go(ax: Any, run: Run, times_s: Any) -> None:
 
 
 def _frequencies(ax: Any, run: Run, times_s: Any) -> None:
-    last = times_s > times_s[-1] / 2
+    last = times_s > times_s[-1] * 0.75  # one of them is pushed before
     found = np.polyfit(times_s[last], phases(states(run, "alone")[last]), 1)[0] / (2 * np.pi)
     growth = np.linspace(0, GROWTH_HZ[-1] + 1, 2)
     ax.plot(growth, cycle_hz(growth), color=PALE, lw=1.2, label="$f - b\\,a\\,/\\,2\\pi$")

@@ -5,12 +5,16 @@ Hashes are compared between runs of one machine: compilers and maths libraries o
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import cosim
 from cosim.api import installed_scenarios
+from cosim.compare import differences
 from tests.conftest import skip_unless_it_runs
 
+TWO = {"engines.sweep.params.replicas": 2, "engines.sweep.params.sweep": {"G": [0.5, 1.2]}}
 SHORT = {
     "arbor_in_brain": {"clock.stop": "60 ms", "engines.column.params.args.size": 20},
     "delayed_loop": {"clock.stop": "400 ms"},
@@ -18,28 +22,33 @@ SHORT = {
     "neuroml_worm": {"clock.stop": "300 ms"},  # silent up to 200 ms
     "neuron_dendrite": {"clock.stop": "60 ms", "engines.network.params.args.start": "0 ms"},
     "nest_in_tvb": {"clock.stop": "60 ms", "engines.column.params.args.size": 250},
+    "own_model": {"clock.stop": "200 ms"},
     "population_swap": {"clock.stop": "60 ms", "engines.column.params.populations.rV2.size": 500},
     "population_swap/brian2": {"clock.stop": "60 ms", "engines.column.params.args.size": 200},
     "population_swap/nest": {"clock.stop": "60 ms", "engines.column.params.args.size": 200},
     "population_swap/tvb": {"clock.stop": "60 ms", "engines.column.params.populations.rV2.size": 500},
     "population_swap_pair": {"clock.stop": "60 ms", "engines.column.params.populations.b.size": 500},
+    "resting_state": {"clock.stop": "20 s", **TWO},
+    "resting_state/hcp": {"clock.stop": "20 s", **TWO},
+    "seizure_spread": {"clock.stop": "400 ms"},
+    "seizure_spread/generated": {"clock.stop": "400 ms"},
 }
 """Fewer neurons and less time: the same links, windows and translators."""
 
 
 @pytest.fixture(scope="module")
 def inline(tmp_path_factory):
-    """The hashes of each scenario, run in one process."""
+    """Each scenario, run in one process."""
     known = {}
 
-    def hashes(name):
+    def run(name):
         skip_unless_it_runs(name)
         if name not in known:
             out = tmp_path_factory.mktemp(name.replace("/", "_")) / "inline"
-            known[name] = cosim.run(name, settings=SHORT[name], out=out, transport="inline").hashes
+            known[name] = cosim.run(name, settings=SHORT[name], out=out, transport="inline")
         return known[name]
 
-    return hashes
+    return run
 
 
 def test_every_scenario_is_held_to_it():
@@ -54,7 +63,8 @@ def test_over_zeromq(name, processes, delay_ms, inline, tmp_path, monkeypatch):
     if delay_ms:
         monkeypatch.setenv("COSIM_TEST_DELAY_MS", str(delay_ms))
     run = cosim.run(name, settings=SHORT[name], out=tmp_path, transport="zeromq", processes=processes)
-    assert run.hashes == expected
+    assert run.hashes == expected.hashes
+    assert differences(run, expected) == []
     assert len(set(run.overview["homes"].values())) == min(processes, len(run.overview["homes"]))
 
 
@@ -63,8 +73,10 @@ def test_over_zeromq(name, processes, delay_ms, inline, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("ranks", "delay_ms"), [(1, 0), (2, 2), (3, 0), (5, 0)])
 def test_under_mpi(name, ranks, delay_ms, inline, mpirun, tmp_path):
     expected = inline(name)
-    settings = [part for key, value in SHORT[name].items() for part in ("--set", f"{key}={value}")]
+    settings = [part for key, value in SHORT[name].items() for part in ("--set", f"{key}={json.dumps(value)}")]
     command = ["-m", "cosim.cli", "run", name, "--out", str(tmp_path / "run"), "--quiet", *settings]
     answer = mpirun(ranks, *command, COSIM_TEST_DELAY_MS=str(delay_ms))
     assert answer.returncode == 0, answer.stderr
-    assert cosim.open_run(tmp_path / "run").hashes == expected
+    run = cosim.open_run(tmp_path / "run")
+    assert run.hashes == expected.hashes
+    assert differences(run, expected) == []
