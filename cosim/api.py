@@ -20,11 +20,14 @@ from cosim.simulators import require
 
 
 def installed_scenarios() -> dict[str, Path]:
-    """The scenarios that come with cosim, by name; a variant beside a scenario.yaml is called ``scenario/variant``."""
+    """The scenarios that come with cosim, by name; a variant beside a scenario.yaml is called ``scenario/variant``.
+
+    Other YAML files, such as a model, may stand there, too.
+    """
     spec = importlib.util.find_spec("scenarios")
     roots = list(spec.submodule_search_locations or []) if spec else []
     beside = [file for root in roots for file in sorted(Path(root).glob("*/*.yaml")) if (file.parent / "scenario.yaml").is_file()]
-    files = [file for file in beside if file.read_text(encoding="utf-8").lstrip().startswith("cosim:")]  # models may stand there, too
+    files = [file for file in beside if file.read_text(encoding="utf-8").lstrip().startswith("cosim:")]
     return {file.parent.name if file.stem == "scenario" else f"{file.parent.name}/{file.stem}": file for file in files}
 
 

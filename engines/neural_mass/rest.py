@@ -57,12 +57,12 @@ class Rest:
         """(replicas, regions): dp_i / dtarget_i at rest, with what the regions receive from each other held."""
         return np.array([self._local(m) for m in range(self._network.params.replicas)])
 
-    def growth(self) -> float:
-        """Largest real part (1/s) of the eigenvalues of the network at rest, without delays; -inf for too large a network."""
+    def growth(self) -> Floats:
+        """(replicas,) largest real part (1/s) of the eigenvalues at rest, without delays; -inf for too large a network."""
         states, regions = len(self._scale) - 1, len(self._network.connectome)
         if states * regions > MOST_EIGENVALUES:
-            return -np.inf
-        return max(float(np.linalg.eigvals(self._linearised(m)).real.max()) for m in range(self._network.params.replicas))
+            return np.full(self._network.params.replicas, -np.inf)
+        return np.array([np.linalg.eigvals(self._linearised(m)).real.max() for m in range(self._network.params.replicas)])
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -43,10 +43,11 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
     rest = Rest(whole, tune, setup)
     found = rest.solved()
     growth = rest.growth()
-    if growth > 0:
+    if (growth > 0).any():
+        which = f" in replicas {', '.join(map(str, np.flatnonzero(growth > 0)))}" if len(growth) > 1 else ""
         setup.log.warning(
-            "the state of rest with tuned %s is unstable: deviations grow by e^(%.3g t / s), delays left out; try a smaller G",
-            tune.parameter, growth,
+            "the state of rest with tuned %s is unstable%s: deviations grow by e^(%.3g t / s), delays left out; try a smaller G",
+            tune.parameter, which, growth.max(),
         )  # fmt: skip
     if tune.method == "iterative":
         found = _iterated(whole, tune, setup, found)
