@@ -57,7 +57,7 @@ class Layer:
             return f"sin({self.sends.text})", f"cos({self.sends.text})"
         return (self.sends.text,)
 
-    def received(self, strength: str, sums: Sequence[str], own: str, weights: str) -> str:
+    def received(self, strength: str, sums: Sequence[str], own: Sequence[str], weights: str) -> str:
         """Code of what arrives.
 
         Parameters
@@ -65,7 +65,7 @@ class Layer:
         sums
             Code of sum_j W_ij channel_j(t - tau_ij) for each channel.
         own
-            Code of x_i(t), what the receiver sends itself.
+            Code of channel_i(t), what the receiver sends itself, for each channel.
         weights
             Code of sum_j W_ij.
         """
@@ -73,11 +73,11 @@ class Layer:
             case "linear":
                 return f"{strength} * {sums[0]}"
             case "difference":
-                return f"{strength} * ({sums[0]} - {weights} * ({own}))"
+                return f"{strength} * ({sums[0]} - {weights} * {own[0]})"
             case "sigmoidal":
                 return f"{strength} * ({self.height!r} * logistic(({sums[0]} - {self.midpoint!r}) / {self.slope!r}))"
             case "kuramoto":
-                return f"{strength} * (cos({own}) * {sums[0]} - sin({own}) * {sums[1]})"
+                return f"{strength} * ({own[1]} * {sums[0]} - {own[0]} * {sums[1]})"  # sine and cosine
 
 
 def strength_of(number: int) -> str:

@@ -29,6 +29,8 @@ class Network:
 
     Attributes
     ----------
+    extra
+        Outputs that are computed beside those of ports and monitors.
     channels
         Port name, unit, quantity and expression of everything that regions send, each once.
     """
@@ -39,6 +41,7 @@ class Network:
     connectome: Connectome
     layers: list[Layer]
     regions: Regions
+    extra: tuple[str, ...] = ()
 
     @property
     def connectomes(self) -> list[Connectome]:
@@ -60,8 +63,7 @@ class Network:
         described = self.description
         names = list(described.outputs) if self.params.outputs is None else list(self.params.outputs)
         names += [self.source_of(name) for name in self.params.monitors]
-        if self.params.tune is not None:
-            names.append(self.params.tune.output)
+        names += self.extra
         return {name: self.output(name) for name in dict.fromkeys(names)}
 
     @property

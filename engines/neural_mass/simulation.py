@@ -24,6 +24,8 @@ from engines.neural_mass.wiring import WIDEST, connect, remaining_steps
 Floats = NDArray[np.float64]
 ROOM = 1024
 """Columns of the history that are filled before the last ones are moved to its front."""
+WORTH_THREADS = 20_000
+"""States times steps from which replicas are shared out: handing them to threads takes some 50 us."""
 _BESIDE = Path(__file__).with_name("sums.py")
 
 
@@ -186,24 +188,25 @@ class Simulation:
     def _integrate(self, first_step: int, count: int, driven: Floats, outputs: Floats) -> None:
         replicas, threads = self.network.params.replicas, self.network.params.threads
 
-        def part(first: int, last: int) -> int:
-            done: int = self.kernel.integrate(
+        finite = np.empty(replicas, np.int64)
+
+        def part(first: int, last: int) -> None:
+            self.kernel.integrate(
                 first, last, count, self.position, first_step, self.network.block or WIDEST, self._dt_s, self._simulated,
                 self.symbols.uniform_values, self._regional, driven, self._layers, self._streams,
-                self.state, self._history, outputs,
+                self.state, self._history, outputs, finite,
             )  # fmt: skip
-            return done
 
-        if self._pool is None:
-            done = part(0, replicas)
+        if self._pool is None or count * self.state.size < WORTH_THREADS:
+            part(0, replicas)
         else:
             edges = [replicas * k // threads for k in range(threads + 1)]
-            done = min(self._pool.map(part, edges[:-1], edges[1:]))
-        if done < count:
-            raise self._divergence(first_step + done + 1)
+            list(self._pool.map(part, edges[:-1], edges[1:]))
+        if (finite < count).any():
+            raise self._divergence(int(finite.argmin()), first_step + int(finite.min()) + 1)
 
-    def _divergence(self, step: int) -> CosimError:
-        replica, state, region = np.argwhere(~np.isfinite(self.state))[0]
+    def _divergence(self, replica: int, step: int) -> CosimError:
+        state, region = np.argwhere(~np.isfinite(self.state[replica]))[0]
         network = self.network
         name = self.network.connectome.space.labels[network.regions.simulated[region]]
         label = f"{replica}/{name}" if network.params.replicas > 1 else name

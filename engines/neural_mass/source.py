@@ -3,7 +3,7 @@
 Parameters of one value are scalars in the code, others rows; what changes during a run comes as rows of every step. Everything is
 in SI units. Three functions are made:
 
-    integrate   moves replicas on by some steps, and returns the steps after which all states were finite
+    integrate   moves replicas on by some steps; ``finite`` has the steps after which all states of each were finite
     send        what regions send in given states: the history before time 0
     slopes      derivatives and outputs in given states with given network sums: for what is found without simulating
 """
@@ -23,41 +23,33 @@ from engines.neural_mass.layers import Layer, strength_of, weights_of
 _HEAD = '''"""Kernels of a network of regions: made from descriptions, not to be edited."""
 
 import numpy as np
-from numba import boolean, float64, int32, int64, njit, types, uint64
+from numba import njit, uint64
 
 {imports}
-from engines.neural_mass.sums import add_now, sum_ahead
+from engines.neural_mass.sums import SEND, SLOPES, add_now, integrate_of, sum_ahead
 
-_WHOLE, _SHORT = types.Array(int64, 1, "C", readonly=True), types.Array(int32, 1, "C", readonly=True)
-_ROW, _TABLE = types.Array(float64, 1, "C", readonly=True), types.Array(float64, 2, "C", readonly=True)
-_CUBE = types.Array(float64, 3, "C", readonly=True)
-_CONNECTIONS = types.Tuple((_WHOLE, _SHORT, _SHORT, _ROW))
-_LAYERS = types.UniTuple(types.UniTuple(_CONNECTIONS, 2), {layers})
-_OPTIONS = {{"cache": True, "nogil": True, "error_model": "numpy"}}
+OPTIONS = {{"cache": True, "nogil": True, "error_model": "numpy"}}
+LAYERS = {layers}
 '''
 
 
 _INTEGRATE = """
-@njit(
-    int64(
-        int64, int64, int64, int64, int64, int64, float64, _WHOLE, _TABLE, _CUBE, _CUBE, _LAYERS,
-        types.Array(uint64, 3, "C", readonly=True), float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1],
-    ),
-    **_OPTIONS,
-)
+@njit(integrate_of(LAYERS), **OPTIONS)
 def integrate(
     replica, last, steps, position, first_step, block, dt, simulated, uniform, regional, driven, layers,
-    streams, state, history, outputs,
+    streams, state, history, outputs, finite,
 ):
-    regions, root_dt, done_by_all = len(simulated), np.sqrt(dt), steps
+    regions, root_dt = len(simulated), np.sqrt(dt)
     sums, row = np.zeros(({sums}, block, regions)), np.empty(block)
     sent = np.empty(({channels}, regions))
     for m in range(replica, last):
         offset = m * regions
 {constants}
-        done = 0
-        finite = True
-        while finite and done < steps:
+        for c in range(len(sent)):
+            for i in range(regions):
+                sent[c, i] = history[m, c, simulated[i], position]
+        finite[m], done = steps, 0
+        while finite[m] == steps and done < steps:
             count = min(block, steps - done)
             at = position + done
 {ahead}
@@ -71,15 +63,13 @@ def integrate(
                 for i in range(regions):
 {keep}
                 if broken:
-                    finite = False
-                    done_by_all = min(done_by_all, done + n)
+                    finite[m] = done + n
                     break
             done += count
-    return done_by_all
 """
 
 _SEND = """
-@njit(types.void(int64, _TABLE, _CUBE, _CUBE, float64[:, :, ::1]), **_OPTIONS)
+@njit(SEND, **OPTIONS)
 def send(replica, uniform, regional, states, sent):
     m, regions = replica, states.shape[2]
 {constants}
@@ -89,7 +79,7 @@ def send(replica, uniform, regional, states, sent):
 """
 
 _SLOPES = """
-@njit(types.void(int64, _TABLE, _CUBE, _TABLE, _TABLE, float64[:, ::1], float64[:, ::1]), **_OPTIONS)
+@njit(SLOPES, **OPTIONS)
 def slopes(replica, uniform, regional, state, sums, slope, output):
     m, regions = replica, state.shape[1]
 {constants}
@@ -154,19 +144,17 @@ class Source:
         lines = [f"p_{name} = uniform[m, {k}]" for k, name in enumerate(self.uniform)]
         return lines + [f"p_{name} = regional[m, {k}]" for k, name in enumerate(self.regional)]
 
-    def _terms(self, held: Mapping[str, str], sums: Sequence[str]) -> list[str]:
-        """c_<term>: what arrives over all its layers."""
+    def _terms(self, held: Mapping[str, str], sums: Sequence[str], own: Sequence[str]) -> list[str]:
+        """c_<term>: what arrives over all its layers; ``own`` is what the receiver sends, by channel."""
         parts: dict[str, list[str]] = {name: [] for name in self.terms}
-        lines, known = [], self.layer_sums()
+        known = self.layer_sums()
         for k, layer in enumerate(self.layers):
             strength = held["G" if layer.strength is None else strength_of(k)]
-            own = f"own_{k}"
-            if layer.function in ("difference", "kuramoto"):
-                lines += self._expressions({own: layer.sends}, "now", held)
             mine = [sums[j] for j, (row, _) in enumerate(known) if row == k]
             weights = held.get(weights_of(k), "")
-            parts[layer.term].append(layer.received(strength, mine, own, weights))
-        return lines + [f"c_{name} = {' + '.join(part) or '0.0'}" for name, part in parts.items()]
+            mine_own = [own[c] for _, row, c in known if row == k]
+            parts[layer.term].append(layer.received(strength, mine, mine_own, weights))
+        return [f"c_{name} = {' + '.join(part) or '0.0'}" for name, part in parts.items()]
 
     def _expressions(self, wanted: Mapping[str, Expression], suffix: str, held: Mapping[str, str]) -> list[str]:
         return Stepper(self.equations, "euler", held, {}, {}).evaluate(wanted, suffix)
@@ -179,13 +167,13 @@ class Source:
         random = {state: f"normal(z_{state}[i], step)" for state in self.noisy}
         stepper = Stepper(self.equations, self.integrator, held, self.clamps, random)
         step = [f"x_{state} = state[m, {k}, i]" for k, state in enumerate(self.states)]
-        step += self._terms(held, [f"n_{j}[i]" for j in range(len(sums))])
+        step += self._terms(held, [f"n_{j}[i]" for j in range(len(sums))], [f"sent[{c}, i]" for c in range(len(self.channels))])
         step += stepper.lines()
         step += [f"state[m, {k}, i] = x_{state}" for k, state in enumerate(self.states)]
         step += [f"broken |= (x_{state} - x_{state}) != 0.0" for state in self.states]
         step += self._channel_lines(held) + [f"sent[{k}, i] = s_{k}" for k in range(len(self.channels))]
-        step += self._expressions({f"o_{name}": expression for name, expression in self.outputs.items()}, "out", held)
-        step += [f"y_{k}[i] = o_{name}" for k, name in enumerate(self.outputs)]
+        step += self._expressions({f"o_{k}": expression for k, expression in enumerate(self.outputs.values())}, "out", held)
+        step += [f"y_{k}[i] = o_{k}" for k in range(len(self.outputs))]
         rows = [f"n_{j} = sums[{j}, n]" for j in range(len(sums))]
         rows += [f"d_{name} = driven[{k}, done + n, offset : offset + regions]" for k, name in enumerate(self.driven)]
         rows += [f"y_{k} = outputs[{k}, done + n, offset : offset + regions]" for k in range(len(self.outputs))]
@@ -212,11 +200,13 @@ class Source:
     def _slopes(self) -> str:
         held = self._held(moving=False)
         body = [f"x_{state} = state[{k}, i]" for k, state in enumerate(self.states)]
-        body += self._terms(held, [f"sums[{j}, i]" for j in range(len(self.layer_sums()))])
+        body += self._channel_lines(held)
+        sums, own = [f"sums[{j}, i]" for j in range(len(self.layer_sums()))], [f"s_{c}" for c in range(len(self.channels))]
+        body += self._terms(held, sums, own)
         body += self._expressions({f"k_{state}": slope for state, slope in self.equations.derivatives.items()}, "slope", held)
         body += [f"slope[{k}, i] = k_{state}" for k, state in enumerate(self.states)]
-        body += self._expressions({f"o_{name}": expression for name, expression in self.outputs.items()}, "out", held)
-        body += [f"output[{k}, i] = o_{name}" for k, name in enumerate(self.outputs)]
+        body += self._expressions({f"o_{k}": expression for k, expression in enumerate(self.outputs.values())}, "out", held)
+        body += [f"output[{k}, i] = o_{k}" for k in range(len(self.outputs))]
         return _SLOPES.format(constants=_lines(self._constants(), 4), body=_lines(body, 8))
 
 

@@ -4,7 +4,26 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import float64, int32, int64, njit, types, uint64
+
+from engines.equations.maths import sin
+
+_WHOLE, _SHORT = types.Array(int64, 1, "C", readonly=True), types.Array(int32, 1, "C", readonly=True)
+_ROW, _TABLE = types.Array(float64, 1, "C", readonly=True), types.Array(float64, 2, "C", readonly=True)
+_CUBE, _STREAMS = types.Array(float64, 3, "C", readonly=True), types.Array(uint64, 3, "C", readonly=True)
+_CONNECTIONS = types.Tuple((_WHOLE, _SHORT, _SHORT, _ROW))
+
+SEND = types.void(int64, _TABLE, _CUBE, _CUBE, float64[:, :, ::1])
+SLOPES = types.void(int64, _TABLE, _CUBE, _TABLE, _TABLE, float64[:, ::1], float64[:, ::1])
+"""Signatures of the functions that are made of a model's description."""
+
+
+def integrate_of(layers: int) -> types.Type:
+    """The signature of ``integrate`` for some number of layers, each with its long and its short connections."""
+    connections = types.UniTuple(types.UniTuple(_CONNECTIONS, 2), layers)
+    counts = (int64,) * 6  # replica, last, steps, position, first_step, block
+    given = (_WHOLE, _TABLE, _CUBE, _CUBE, connections, _STREAMS)
+    return types.void(*counts, float64, *given, float64[:, :, ::1], float64[:, :, :, ::1], float64[:, :, ::1], int64[::1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -64,3 +83,12 @@ def add_now(sums, at, connections, past):
             a += weight[p] * flat[np.uint64(source[p]) * columns + np.uint64(at - delay[p])]
             p += 1
         sums[i] += (a + b) + (c + d)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sines(phases):
+    """(n,) their sines, the same bits on every machine."""
+    found = np.empty(len(phases))
+    for n in range(len(phases)):
+        found[n] = sin(phases[n])
+    return found

@@ -39,7 +39,7 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
     if tune is None:
         return {}
     everyone = np.arange(len(network.connectome))
-    whole = replace(network, regions=Regions(everyone, everyone[:0], False))
+    whole = replace(network, regions=Regions(everyone, everyone[:0], False), extra=(tune.output,))
     rest = Rest(whole, tune, setup)
     found = rest.solved()
     growth = rest.growth()
