@@ -122,9 +122,10 @@ class Source:
     def states(self) -> list[str]:
         return list(self.equations.derivatives)
 
-    def layer_sums(self) -> list[tuple[int, int]]:
-        """(layer, channel) of every network sum."""
-        return [(k, self.channels.index(c)) for k, layer in enumerate(self.layers) for c in layer.channels]
+    def layer_sums(self) -> list[tuple[int, int, int]]:
+        """(number, layer, channel) of every network sum."""
+        found = [(k, self.channels.index(c)) for k, layer in enumerate(self.layers) for c in layer.channels]
+        return [(j, k, c) for j, (k, c) in enumerate(found)]
 
     def code(self) -> str:
         """The module."""
@@ -150,7 +151,7 @@ class Source:
         known = self.layer_sums()
         for k, layer in enumerate(self.layers):
             strength = held["G" if layer.strength is None else strength_of(k)]
-            mine = [sums[j] for j, (row, _) in enumerate(known) if row == k]
+            mine = [sums[j] for j, row, _ in known if row == k]
             weights = held.get(weights_of(k), "")
             mine_own = [own[c] for _, row, c in known if row == k]
             parts[layer.term].append(layer.received(strength, mine, mine_own, weights))
@@ -183,9 +184,9 @@ class Source:
             channels=len(self.channels),
             constants=_lines(self._constants(), 8),
             ahead=_lines(
-                [f"sum_ahead(sums[{j}], count, at, layers[{k}][0], history[m, {c}], row)" for j, (k, c) in enumerate(sums)], 12
+                [f"sum_ahead(sums[{j}], count, at, layers[{k}][0], history[m, {c}], row)" for j, k, c in sums], 12
             ),
-            now=_lines([f"add_now(sums[{j}, n], column, layers[{k}][1], history[m, {c}])" for j, (k, c) in enumerate(sums)], 16),
+            now=_lines([f"add_now(sums[{j}, n], column, layers[{k}][1], history[m, {c}])" for j, k, c in sums], 16),
             rows=_lines(rows, 16),
             step=_lines(step, 20),
             keep=_lines([f"history[m, {k}, simulated[i], column + 1] = sent[{k}, i]" for k in range(len(self.channels))], 20),
