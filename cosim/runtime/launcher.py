@@ -298,9 +298,26 @@ def _watch(coordinator: Coordinator, hub: Hub, crew: _Crew) -> None:
             if not alive or time.monotonic() > deadline:
                 return
     records = sum(final["records"] for final in coordinator.finals.values())
+    came = time.monotonic()
     while hub.taken < records and coordinator.failure is None:  # what workers said last may still be under way
+        before = hub.taken
         _hear(coordinator, hub)
         coordinator.check()
+        if hub.taken > before or coordinator.recorder.is_behind or len(crew.dead()) < coordinator.workers:
+            came = time.monotonic()
+        elif time.monotonic() - came > STOP_S:
+            coordinator.fail(_records_lost(records - hub.taken))
+    coordinator.broadcast({"taken": True})
+
+
+def _records_lost(count: int) -> dict[str, Any]:
+    return {
+        "what": f"{count} records of the run are lost",
+        "where": "recorder",
+        "why": "the processes that had them have ended",
+        "mend": "what was recorded until then can be read; run again",
+        "traceback": "",
+    }
 
 
 def _hear(coordinator: Coordinator, hub: Hub) -> None:

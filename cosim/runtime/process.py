@@ -41,6 +41,8 @@ def main(job_file: str, number: int) -> int:
         worker = Worker(plan, number, job["homes"], transport)
         threading.Thread(target=_keep_telling, args=(worker, transport, parent), daemon=True).start()
         worker.run()
+        if worker.doing == "done":
+            transport.await_taken()
     except Stopped:
         return 1
     except Exception as error:  # whatever goes wrong before the worker runs is reported the same way

@@ -151,6 +151,16 @@ class ZeroMQ:
         self._recorded += 1
         send(self._records, pieces)  # blocks while RECORDS_AHEAD messages are under way
 
+    def await_taken(self) -> None:
+        """Stay until the coordinator has every record, or asks to stop.
+
+        ZeroMQ (libzmq 4.3) loses what is still on its way to a socket that has as much as it wants when the other end goes.
+        """
+        while self._recorded:
+            header, content = receive(self._inbox) if self._inbox.poll(1000) else (None, None)
+            if header is not None and header.kind == wire.CONTROL and content.keys() & {"taken", "stop"}:
+                return
+
     def close(self) -> None:
         self._records.close(linger=-1)  # the disk may be slow; who does not want to wait ends this process
         self._context.destroy(linger=LINGER_MS)
