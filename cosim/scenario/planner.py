@@ -94,7 +94,8 @@ class _Planner:
             ports: list[Port] = list(cls.ports(params))
         except Exception as error:  # a plug-in may raise anything
             told = error if isinstance(error, CosimError) else CosimError(f"ports() of {entry.use} raised {error!r}")
-            self._fault((*path, "params"), told)
+            for fault in told.faults if isinstance(told, ScenarioError) else (told,):
+                self._fault((*path, "params"), fault)
             return None
         step_ns = cls.step_ns(params) if hasattr(cls, "step_ns") else None
         if step_ns and entry.window % step_ns:

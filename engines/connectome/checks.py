@@ -14,6 +14,10 @@ from engines.connectome.params import ConnectomeParams
 from engines.connectome.tracts import Entries, Matrix, Tracts
 
 Floats = NDArray[np.float64]
+_LARGEST = 1e300
+"""Beyond this, sums over connections and changes of units would leave what a float holds."""
+_LONGEST_MS = 3.6e6
+"""An hour: no fibre is so slow, and the past that a run must keep would outgrow any memory."""
 _SAME = 1e-6
 """Two ways are the same if they differ by less than this share of the largest value: files hold some seven digits."""
 
@@ -33,6 +37,9 @@ def together(faults: Sequence[CosimError]) -> None:
 
 def faults_of(tracts: Tracts, params: ConnectomeParams) -> list[CosimError]:
     """All that is wrong with what a source says: sizes, numbers, names, places, units."""
+    if not tracts.count:
+        why, mend = "its weights have no row", "give a row of weights for each region"
+        return [CosimError("the connectome has no regions", why=why, mend=mend)]
     faults = _given(tracts, params)
     matrices = {"weights": tracts.weights, "lengths": tracts.lengths, "delays": tracts.delays_ms}
     for name, matrix in matrices.items():
@@ -41,8 +48,10 @@ def faults_of(tracts: Tracts, params: ConnectomeParams) -> list[CosimError]:
     return faults + _label_faults(tracts) + _shape_faults(tracts)
 
 
-def claim_faults(labels: tuple[str, ...], params: ConnectomeParams, matrix: csr_array, delay_ms: Floats) -> list[CosimError]:
-    """What does not hold of the connections, row = receiver: a delay for each; and what the user claims of them."""
+def claim_faults(
+    labels: tuple[str, ...], params: ConnectomeParams, matrix: csr_array, length_mm: Floats | None, delay_ms: Floats
+) -> list[CosimError]:
+    """What does not hold of the connections, row = receiver: a delay for each that can be; and what the user claims of them."""
     faults = []
     receiver = np.repeat(np.arange(len(labels)), np.diff(matrix.indptr))
     missing = np.flatnonzero(np.isnan(delay_ms))
@@ -55,7 +64,9 @@ def claim_faults(labels: tuple[str, ...], params: ConnectomeParams, matrix: csr_
                 mend="give a length or delay wherever there is a weight",
             )
         )
-    if params.symmetric and not len(missing):
+    if (delay_ms > _LONGEST_MS).any():
+        faults.append(_slow(labels, params, matrix, length_mm, delay_ms))
+    if params.symmetric and not faults:
         delays = csr_array((delay_ms, matrix.indices, matrix.indptr), shape=matrix.shape)
         faults += [*_one_way("weights", labels, matrix), *_one_way("lengths", labels, delays)]
     alone = isolated(matrix)
@@ -68,6 +79,22 @@ def claim_faults(labels: tuple[str, ...], params: ConnectomeParams, matrix: csr_
             )
         )
     return faults
+
+
+def _slow(
+    labels: tuple[str, ...], params: ConnectomeParams, matrix: csr_array, length_mm: Floats | None, delay_ms: Floats
+) -> CosimError:
+    longest = int(np.nanargmax(delay_ms if length_mm is None else length_mm))
+    source = labels[matrix.indices[longest]]
+    to = labels[np.searchsorted(matrix.indptr, longest, side="right") - 1]
+    way = "" if length_mm is None else f"{length_mm[longest]:g} mm at {params.speed:g} mm/ms, "
+    return CosimError(
+        f"{int((delay_ms > _LONGEST_MS).sum())} of {matrix.nnz} connections have a delay of more than an hour ({_LONGEST_MS:g} ms)",
+        why=f"the longest is from {source} to {to}: {way}a delay of {delay_ms[longest]:g} ms",
+        mend="see whether delays are in ms"
+        if length_mm is None
+        else "see whether lengths are in the unit that length_unit says, and speed in mm/ms (the same number as in m/s)",
+    )
 
 
 def isolated(matrix: csr_array) -> NDArray[np.int64]:
@@ -105,25 +132,31 @@ def _matrix_faults(tracts: Tracts, name: str, matrix: Matrix | float) -> list[Co
             CosimError(
                 f"{name} of the connectome are {' x '.join(map(str, matrix.shape))}",
                 why=f"{count} rows of weights make {count} regions, so every matrix is {count} x {count}",
+                mend="give every matrix a row and a column for each region",
             )
         ]
     if isinstance(matrix, Entries) and (wrong := _misplaced(tracts, name, matrix)):
         return wrong
     values = matrix.values if isinstance(matrix, Entries) else np.atleast_2d(matrix)
     faults = []
-    for wrong_values, what in ((~np.isfinite(values), "not finite"), (values < 0, "negative")):
-        if wrong_values.any() and (what != "negative" or name != "weights"):
-            faults.append(CosimError(f"{name} of the connectome are {what}", why=_place(tracts, matrix, wrong_values)))
+    large = np.isfinite(values) & (np.abs(values) > _LARGEST)
+    negative = (values < 0) & (name != "weights")
+    for wrong_values, what in ((~np.isfinite(values), "not finite"), (large, f"beyond {_LARGEST:g}"), (negative, "negative")):
+        if wrong_values.any():
+            need = f"{name} are finite numbers" + (", not negative" if name != "weights" else "") + "; 0 where there is nothing"
+            faults.append(CosimError(f"{name} of the connectome are {what}", why=_place(tracts, matrix, wrong_values), mend=need))
     return faults
 
 
 def _misplaced(tracts: Tracts, name: str, matrix: Entries) -> list[CosimError]:
     if matrix.count != tracts.count:
-        return [CosimError(f"{name} of the connectome are for {matrix.count} regions, its weights for {tracts.count}")]
+        what = f"{name} of the connectome are for {matrix.count} regions, its weights for {tracts.count}"
+        return [CosimError(what, mend="give both for the same regions")]
     places = np.concatenate([matrix.row, matrix.column])
     outside = places[(places < 0) | (places >= matrix.count)]
     if len(outside):
-        return [CosimError(f"{name} of the connectome name region {outside[0]}", why=f"regions are 0 to {matrix.count - 1}")]
+        what, why = f"{name} of the connectome name region {outside[0]}", f"regions are 0 to {matrix.count - 1}"
+        return [CosimError(what, why=why, mend="count rows and columns from 0")]
     keys, times = np.unique(matrix.row * matrix.count + matrix.column, return_counts=True)
     if (times > 1).any():
         row, column = divmod(int(keys[times > 1][0]), matrix.count)
@@ -140,7 +173,8 @@ def _misplaced(tracts: Tracts, name: str, matrix: Entries) -> list[CosimError]:
 
 def _label_faults(tracts: Tracts) -> list[CosimError]:
     if len(tracts.labels) != tracts.count:
-        return [CosimError(f"the connectome has {len(tracts.labels)} labels for {tracts.count} regions")]
+        what = f"the connectome has {len(tracts.labels)} labels for {tracts.count} regions"
+        return [CosimError(what, mend="give every region its own label")]
     twice = [label for label, times in Counter(tracts.labels).items() if times > 1]
     if twice:
         return [
@@ -166,9 +200,10 @@ def _shape_faults(tracts: Tracts) -> list[CosimError]:
         if array.shape != shape:
             have, need = (" x ".join(map(str, each)) for each in (array.shape, shape))
             faults.append(CosimError(f"{name} of the connectome are {have}, not {need}"))
-        elif not np.isfinite(array).all():
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
-            faults.append(CosimError(f"{name} of the connectome are not finite", why=f"the first is that of {_names(tracts)[row]}"))
+        elif (wrong := ~(np.abs(array) <= _LARGEST)).any():
+            row = int(np.argwhere(wrong)[0][0])
+            what = f"beyond {_LARGEST:g}" if np.isfinite(array).all() else "not finite"
+            faults.append(CosimError(f"{name} of the connectome are {what}", why=f"the first is that of {_names(tracts)[row]}"))
     return faults
 
 

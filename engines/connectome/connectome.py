@@ -106,9 +106,10 @@ def _built(params: ConnectomeParams, key: str, paths: tuple[Path, ...], changed_
     receiver, sender, weight = _connections(turned(tracts.weights) if params.transpose else tracts.weights)
     unit_mm = MM[tracts.length_unit or params.length_unit or "mm"]
     length_mm = None if tracts.lengths is None else unit_mm * _at(tracts.lengths, receiver, sender, params.transpose)
-    delay_ms = _at(tracts.delays_ms, receiver, sender, params.transpose) if length_mm is None else length_mm / params.speed
+    with np.errstate(over="ignore"):  # an endless delay is refused below
+        delay_ms = _at(tracts.delays_ms, receiver, sender, params.transpose) if length_mm is None else length_mm / params.speed
     matrix = _compressed(tracts.count, receiver, sender, weight)
-    together(claim_faults(tracts.labels, params, matrix, delay_ms))
+    together(claim_faults(tracts.labels, params, matrix, length_mm, delay_ms))
     notes = notes_of(tracts.labels, params, key, matrix, length_mm)
     if params.zero_diagonal:
         between = receiver != sender

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
+from engines.connectome.damage import brief, reading
 from engines.connectome.params import CsvParams
 from engines.connectome.text import is_number, names_and_places, read_text
 from engines.connectome.tracts import Tracts, hemispheres_of, numbered
@@ -32,6 +33,8 @@ def read_csv(params: CsvParams) -> Tracts:
     positions = None
     if params.labels is not None:
         labels, positions = names_and_places(read_text(params.labels), params.labels.name)
+        if not labels:
+            raise CosimError(f"{params.labels.name} is empty", mend="a line a region: name, or name x y z")
         named.append((params.labels, labels))
     told = _agreed(named) or numbered(len(weights))
     return Tracts(told, weights, rest["lengths"], rest["delays"], positions, hemispheres_of(told))
@@ -39,6 +42,11 @@ def read_csv(params: CsvParams) -> Tracts:
 
 def _table(path: Path) -> tuple[NDArray[np.float64], Names]:
     """The matrix of a file, and the names that stand beside it, if any."""
+    with reading(f"{path.name} is not a table of numbers", mend="one row a line, row = receiver; as many numbers on each"):
+        return _parsed(path)
+
+
+def _parsed(path: Path) -> tuple[NDArray[np.float64], Names]:
     lines = [line.strip("\r\n") for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         raise CosimError(f"{path.name} is empty", mend="one row a line, row = receiver")
@@ -53,13 +61,12 @@ def _table(path: Path) -> tuple[NDArray[np.float64], Names]:
     has_column = not is_number(_cells(body[0], delimiter)[0]) or (has_row and width == len(body) + 1)
     columns = tuple(head[1:] if has_column and len(head) == width else head) if has_row else ()
     rows = tuple(_cells(line, delimiter)[0] for line in body) if has_column else ()
-    try:
-        matrix = np.loadtxt(
-            body, np.float64, delimiter=None if delimiter == " " else delimiter, comments=None, quotechar='"', ndmin=2,
-            usecols=range(1, width) if has_column else None,
-        )  # fmt: skip
-    except ValueError as error:
-        raise CosimError(f"{path.name} is not a table of numbers", why=str(error)) from None
+    if has_column and width == 1:
+        raise ValueError(f"no number stands on the line {brief(body[0])!r}")
+    matrix = np.loadtxt(
+        body, np.float64, delimiter=None if delimiter == " " else delimiter, comments=None, quotechar='"', ndmin=2,
+        usecols=range(1, width) if has_column else None,
+    )  # fmt: skip
     return matrix, _agreed([(path, rows), (path, columns)])
 
 
@@ -80,7 +87,8 @@ def _agreed(named: list[tuple[Path, Names]]) -> Names:
             between = f"the rows and columns of {path.name}" if first == path else f"{first.name} and {path.name}"
             raise CosimError(
                 f"{between} name regions differently",
-                why=f"the first of {len(differ)}: region {differ[0]} is {agreed[differ[0]]!r} and {names[differ[0]]!r}",
+                why=f"the first of {len(differ)}: region {differ[0]} is "
+                f"{brief(agreed[differ[0]])!r} and {brief(names[differ[0]])!r}",
                 mend="bring both into one order",
             )
     return given[0][1] if given else ()

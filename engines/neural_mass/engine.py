@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from cosim.sdk import HELD, CosimError, Payload, Port, Samples, Setup, Window
 from engines.equations.dimensions import si_factor
 from engines.neural_mass.arrivals import Arrivals
+from engines.neural_mass.checks import checked_network
 from engines.neural_mass.description import model_file, read_model, shipped
 from engines.neural_mass.drives import Drives
-from engines.neural_mass.network import Network, build_network
+from engines.neural_mass.network import Network
 from engines.neural_mass.params import NeuralMassParams
 from engines.neural_mass.simulation import Simulation, linked
 from engines.neural_mass.symbols import build_symbols
@@ -68,12 +69,12 @@ class NeuralMass:
 
     @classmethod
     def ports(cls, params: NeuralMassParams) -> Sequence[Port]:
-        return build_network(params).ports()
+        return checked_network(params).ports()
 
     def __init__(self, params: NeuralMassParams, setup: Setup) -> None:
         self._dt_ns, self._log = params.dt, setup.log
         Window(0, setup.window_ns).steps(params.dt)
-        self._network = network = build_network(params)
+        self._network = network = checked_network(params)
         described = network.description
         self._fed = [name for name in (*described.inputs, *params.vary) if name in setup.inputs]
         fed_inputs = [name for name in self._fed if name in described.inputs]
@@ -86,6 +87,12 @@ class NeuralMass:
                 "what external regions send cannot be held",
                 why="a connection needs the activity of a given time before; what a holding link brings has no fixed delay",
                 mend="leave 'time: hold' out of the links to external",
+            )
+        if params.history is not None and (delays_ns >= 0).any():
+            raise CosimError(
+                "a history does not go together with linked external regions",
+                why="what they sent before time 0 comes over the links, as their initial value, and not from the file",
+                mend="leave history out, or simulate all regions here",
             )
         self._drives = Drives(network, symbols)
         self._simulation = Simulation(network, symbols, delays_ns, setup.seed, setup.log)
@@ -161,6 +168,10 @@ class NeuralMass:
         missing = [labels[region] for region, delay_ns in zip(regions.external, delays_ns, strict=True) if delay_ns < 0]
         if missing:
             setup.log.info("no link brings the activity of %s: the initial state is kept", ", ".join(missing))
+        told = {term for term, _ in network.inflows.values()}
+        for layer in network.layers if regions.gives_inflow else ():
+            if layer.term not in told:
+                setup.log.info("what external regions receive over %s is not offered: its coupling is not linear", layer.name)
         for connectome in network.connectomes if regions.gives_inflow else ():
             between = np.isin(connectome.receiver, regions.external) & np.isin(connectome.sender, regions.external)
             if between.any():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,9 +26,9 @@ def read_history(network: Network, rows: int) -> Floats:
     path, states, regions = network.params.history, network.description.states, len(network.connectome)
     assert path is not None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # np.load leaves a damaged file open
             given = {name: np.asarray(file[name], np.float64) for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CosimError(f"history {path.name} cannot be read", why=str(error), mend="write it with numpy.savez") from None
     missing = [name for name in states if name not in given]
     if missing:
@@ -33,7 +36,7 @@ def read_history(network: Network, rows: int) -> Floats:
     for name, value in given.items():
         if name in states and (value.ndim != 2 or value.shape[1] != regions or len(value) < rows or not np.isfinite(value).all()):
             raise CosimError(
-                f"{name} in history {path.name} is {' x '.join(map(str, value.shape))}",
+                f"{name} in history {path.name} is {' x '.join(map(str, value.shape)) or 'one number'}",
                 why=f"it must be finite, at least {rows} rows (the longest delay and time 0) x {regions} regions",
             )
     return np.array([given[name][-rows:] * si_factor(state.unit) for name, state in states.items()])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cosim.sdk import CosimError, did_you_mean
-from cosim.sdk.units import si_dimension
-from engines.connectome import Connectome, ConnectomeParams, build_connectome
+from cosim.sdk.errors import ScenarioError
+from engines.connectome import Connectome, build_connectome
 from engines.equations.description import Equations
-from engines.equations.dimensions import Dimension, of_expression, of_unit, si_factor
+from engines.equations.dimensions import NONE, Dimension, of_expression, of_unit, si_factor
 from engines.equations.expression import Expression, read
-from engines.neural_mass.description import Function, RegionDescription, Term, misfit
+from engines.neural_mass.description import Function, RegionDescription, Term, fit
 from engines.neural_mass.params import LayerParams, NeuralMassParams
+
+_QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+_SIGMOID = ("midpoint", "slope", "height")
 
 
 def formula_of(function: Function) -> str:
@@ -96,62 +101,84 @@ def build_layers(params: NeuralMassParams, description: RegionDescription, equat
     Raises
     ------
     CosimError
-        A term that the model does not have; an expression that cannot be sent; units that do not fit; two connectomes whose
-        regions differ.
+        All at once: a term that the model does not have; an expression that cannot be sent; units that do not fit; two
+        connectomes whose regions differ.
     """
-    given = params.couplings or {name: LayerParams() for name in description.coupling}
-    layers = [_layer(name, layer, params.connectome, description, equations) for name, layer in given.items()]
     labels = build_connectome(params.connectome).space.labels
-    for layer in layers:
-        if layer.connectome.space.labels != labels:
-            raise CosimError(
-                f"the connectome of coupling {layer.name!r} has other regions than the engine's",
-                mend="use the same names in the same order",
-            )
+    layers, faults = list[Layer](), list[CosimError]()
+    for name, given in (params.couplings or {name: LayerParams() for name in description.coupling}).items():
+        try:
+            layers.append(_layer(name, given, build_connectome(given.connectome or params.connectome), description, equations))
+            if layers[-1].connectome.space.labels != labels:
+                raise CosimError("its connectome has other regions than the engine's", mend="use the same names in the same order")
+        except CosimError as error:
+            faults.append(CosimError(f"coupling {name!r}: {error.what}", why=error.why, mend=error.mend))
+    if len(faults) > 1:
+        raise ScenarioError(faults)
+    if faults:
+        raise faults[0]
     return layers
 
 
-def _layer(name: str, given: LayerParams, shared: ConnectomeParams, description: RegionDescription, equations: Equations) -> Layer:
+def _layer(name: str, given: LayerParams, connectome: Connectome, description: RegionDescription, equations: Equations) -> Layer:
     if not (name.isascii() and name.isidentifier()):
         raise CosimError(f"a coupling cannot be called {name!r}", mend="use letters, digits and _, such as gap_junctions")
     target = given.term or name
     if target not in description.coupling:
         raise CosimError(
-            f"the model has no coupling term {target!r}, for coupling {name!r}",
+            f"the model has no coupling term {target!r}",
             why=f"its terms: {', '.join(description.coupling) or 'none'}",
-            mend=f"{did_you_mean(target, description.coupling)} Write term: … where the coupling has a name of its own",
+            mend=f"{did_you_mean(target, description.coupling)}; term: … says which, beside a name of its own",
         )
     term = description.coupling[target]
-    sends = description.sends[target]
-    if given.sends is not None:
-        sends = read(given.sends, f"couplings.{name}.sends")
-        known = [*description.given(), *equations.expressions]
-        for unknown in sorted(sends.names() - set(known)):
-            raise CosimError(f"couplings.{name}.sends: there is no symbol {unknown!r}", mend=did_you_mean(unknown, known))
+    sends = description.sends[target] if given.sends is None else _sends(given.sends, name, description, equations)
     function = given.function or term.function
-    strength, unit = _strength(given.strength, name)
-    fault = misfit(description, equations, sends, function, term.unit, unit)
-    if fault is not None:
-        raise CosimError(f"coupling {name!r}: {fault.what}", why=fault.why, mend=fault.mend)
-    sent = of_expression(sends, equations.dimensions)
-    return Layer(name, target, function, sends, strength, build_connectome(given.connectome or shared), **_sigmoid(term, sent))
+    strength, dimension = (None, NONE) if given.strength is None else _in_si(given.strength, "1", "strength")
+    fit(description, equations, sends, function, term.unit, dimension)
+    sigmoid = {}
+    if function == "sigmoidal":
+        sigmoid = _sigmoid(given, term, of_expression(sends, equations.dimensions))
+    elif stray := [key for key in _SIGMOID if getattr(given, key) is not None]:
+        raise CosimError(f"{function} has no {' and no '.join(stray)}", mend="write function: sigmoidal, or leave it out")
+    return Layer(name, target, function, sends, strength, connectome, **sigmoid)
 
 
-def _strength(value: float | str | None, name: str) -> tuple[float | None, str]:
-    """In SI units, and its unit."""
-    if not isinstance(value, str):
-        return value, "1"
-    digits, _, unit = value.strip().partition(" ")
+def _sends(text: str, name: str, description: RegionDescription, equations: Equations) -> Expression:
     try:
-        return float(digits) * si_dimension(unit.strip() or "1")[0], unit.strip() or "1"
-    except ValueError:
-        raise CosimError(
-            f"couplings.{name}.strength: {value!r} is not a number with a unit", mend="write it like '0.2 mV'"
-        ) from None
+        sends = read(text, f"couplings.{name}.sends")
+    except CosimError as error:
+        raise CosimError(f"sends: {error.what}", why=error.why, mend=error.mend) from None
+    known = [*description.given(), *equations.expressions]
+    unknown = sorted(sends.names() - set(known))
+    if unknown:
+        told = " and ".join(map(repr, unknown))
+        raise CosimError(f"sends: there is no symbol {told}", mend=did_you_mean(unknown[0], known))
+    return sends
 
 
-def _sigmoid(term: Term, sent: Dimension) -> dict[str, float]:
+def _in_si(value: float | str, unit: str, what: str) -> tuple[float, Dimension]:
+    """In SI units, and its dimension; a number is in ``unit``."""
+    if not isinstance(value, str):
+        return value * si_factor(unit), of_unit(unit)
+    match = _QUANTITY.fullmatch(value)
+    if match is None or not math.isfinite(float(match.group(1))):
+        raise CosimError(f"{what}: {value!r} is not a number with a unit", mend="write it like '0.2 mV'")
+    given = f"1{match.group(2)}" if match.group(2).startswith("/") else match.group(2) or "1"
+    try:
+        return float(match.group(1)) * si_factor(given), of_unit(given)
+    except CosimError as error:
+        raise CosimError(f"{what}: {error.what}", why=error.why, mend=error.mend) from None
+
+
+def _sigmoid(given: LayerParams, term: Term, sent: Dimension) -> dict[str, float]:
     """The numbers of a sigmoidal function in SI units; midpoint and slope are in the unit of what is sent."""
-    scale = si_factor(term.unit)
-    inner = scale if of_unit(term.unit) == sent else 1.0
-    return {"midpoint": term.midpoint * inner, "slope": term.slope * inner, "height": term.height * scale}
+    found, of_sent = {}, term.unit_sent(sent) or "1"
+    for key, unit, expected in (("midpoint", of_sent, sent), ("slope", of_sent, sent), ("height", term.unit, of_unit(term.unit))):
+        value = getattr(term, key) if getattr(given, key) is None else getattr(given, key)
+        found[key], dimension = _in_si(value, unit, key)
+        if dimension != expected and value != 0:  # 0 is 0 in any unit
+            sides = "the term" if key == "height" else "what is sent"
+            raise CosimError(f"{key} is in {dimension}, {sides} in {expected}", mend=f"write it with a unit of {expected}")
+    if found["slope"] <= 0:
+        raise CosimError(f"slope is {given.slope}", why="it must be more than 0")
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from cosim.sdk import CosimError, Duration, InputFile, Params
+from cosim.sdk import CosimError, Duration, InputFile, Params, format_ns
 from cosim.sdk.errors import ScenarioError
 from cosim.sdk.units import from_file, told
 from engines.connectome import ConnectomeParams
@@ -16,8 +16,31 @@ from engines.neural_mass import values
 from engines.neural_mass.description import Function, RegionDescription, model_file, read_model
 from engines.neural_mass.monitors import AnyMonitor
 
-Value = float | list[float] | dict[str, float]
+
+def _bare(value: Any) -> Any:
+    """Numbers without a unit; what is wrong is told once, and not for each form that a value may have."""
+
+    def read() -> Any:
+        found = values.numbers(value, "1")
+        return dict(zip(value, found, strict=True)) if isinstance(value, dict) else found if isinstance(value, list) else found[0]
+
+    return told(read)
+
+
+Value = Annotated[float | list[float] | dict[str | int, float], BeforeValidator(_bare)]
 """One number; one for each region; or by region or group, with ``default`` for the rest. In the unit of the symbol."""
+
+
+def _as_written(value: Any, info: ValidationInfo) -> Any:
+    """A number from a file as text, so that its unit is asked for where the unit is known; 0 is 0 in any unit."""
+    if value is None or isinstance(value, str):
+        return value
+    found = told(lambda: values.number(value, "1"))
+    return f"{found!r}" if from_file(info) and found else found
+
+
+Quantity = Annotated[float | str | None, BeforeValidator(_as_written)]
+"""A number in Python, text with a unit in a file."""
 
 
 def _model(name: Any, info: ValidationInfo) -> Path:
@@ -25,8 +48,9 @@ def _model(name: Any, info: ValidationInfo) -> Path:
         path = name if isinstance(name, Path) else model_file(str(name), Path((info.context or {}).get("folder", ".")))
         try:
             read_model(path)
-        except ScenarioError as error:
-            raise CosimError("\n".join([f"{path.name} has faults", *map(str, error.faults)])) from None
+        except CosimError as error:
+            faults = error.faults if isinstance(error, ScenarioError) else (error,)
+            raise CosimError("\n".join([f"{path.name} has faults", *map(str, faults)])) from None
         return path
 
     path: Path = told(read)
@@ -45,8 +69,11 @@ class LayerParams(Params):
     ] = None
     function: Annotated[Function | None, Field(description="else what the term says")] = None
     strength: Annotated[
-        float | str | None, Field(description="factor of every weight, with the unit that makes the term of what is sent; else G")
+        Quantity, Field(description="factor of what arrives, with the unit that makes the term of it; else G, a bare number")
     ] = None
+    midpoint: Annotated[Quantity, Field(description="of sigmoidal, in the unit of what is sent; else the term's")] = None
+    slope: Annotated[Quantity, Field(description="of sigmoidal, in the unit of what is sent; else the term's")] = None
+    height: Annotated[Quantity, Field(description="of sigmoidal, in the unit of the term; else the term's")] = None
 
 
 class StimulusParams(Params):
@@ -71,6 +98,11 @@ class StimulusParams(Params):
         needed = {"pulses": "period", "sine": "period", "ramp": "stop"}.get(self.shape)
         if needed is not None and getattr(self, needed) is None:
             raise ValueError(f"shape {self.shape} needs {needed}")
+        for name, shapes in {"period": ("pulses", "sine"), "width": ("pulses",)}.items():
+            if getattr(self, name) is not None and self.shape not in shapes:
+                raise ValueError(f"shape {self.shape} has no {name}: it belongs to {' and '.join(shapes)}")
+        if self.width is not None and self.period is not None and self.width > self.period:
+            raise ValueError(f"a width of {format_ns(self.width)} is longer than the period, {format_ns(self.period)}")
         if self.stop is not None and self.stop <= self.start:
             raise ValueError("stop must be later than start")
         return self
@@ -104,6 +136,14 @@ class TuneParams(Params):
         10_000_000_000
     )
     at_most: Annotated[int, Field(ge=1, description="iterations of iterative")] = 50
+
+    @model_validator(mode="after")
+    def _complete(self) -> TuneParams:
+        for name in ("tolerance", "duration", "at_most"):
+            is_given = name in self.model_fields_set and getattr(self, name) != type(self).model_fields[name].default
+            if is_given and self.method == "fixed_point":
+                raise ValueError(f"{name} is of method iterative; fixed_point simulates nothing")
+        return self
 
 
 class NeuralMassParams(Params):
@@ -147,7 +187,10 @@ class NeuralMassParams(Params):
     ] = []
     only: Annotated[list[str | int], Field(description="regions simulated here; all others that project to them are external")] = []
     replicas: Annotated[int, Field(ge=1, description="copies of the brain, run side by side")] = 1
-    sweep: Annotated[dict[str, list[Any]], Field(description="parameters of the model, or G: a value for each replica")] = {}
+    sweep: Annotated[
+        dict[str, Annotated[list[Any], Field(min_length=1)]],
+        Field(description="parameters of the model, or G: a value for each replica"),
+    ] = {}
     threads: Annotated[int, Field(ge=1, description="that share the replicas out")] = 1
     dt: Annotated[Duration, Field(gt=0, description="integration step")] = 100_000
     integrator: Annotated[Integrator, Field(description="the network term and inputs are held over the stages of a step")] = "heun"

@@ -21,7 +21,7 @@ from engines.neural_mass.network import Network
 from engines.neural_mass.params import TuneParams
 from engines.neural_mass.simulation import Simulation
 from engines.neural_mass.symbols import Symbols, build_symbols
-from engines.neural_mass.values import by_region, unit_of
+from engines.neural_mass.values import by_region, unit_of, unit_of_output
 
 Floats = NDArray[np.float64]
 MOST_ROUNDS, MOST_STEPS, MOST_EIGENVALUES = 200, 60, 2500
@@ -33,10 +33,11 @@ class Rest:
 
     def __init__(self, network: Network, tune: TuneParams, setup: Setup) -> None:
         self._network, self._tune = network, tune
-        unit = unit_of(network.description, tune.output)
+        unit = unit_of_output(network.description, tune.output)
         self.target: Floats = np.broadcast_to(
-            by_region(tune.target, unit, network.connectome.space, "tune.target", 0.0), len(network.connectome)
+            by_region(tune.target, unit, network.connectome.space, "tune.target", None), len(network.connectome)
         ).copy()
+        self._small_target = 0.01 * np.maximum(np.abs(self.target), 1e-3 * si_factor(unit))
         self._symbols = symbols_of(network, _given(network))
         self._kernel = simulation_of(network, self._symbols, setup).kernel
         self._row = list(self._symbols.regional).index(tune.parameter)
@@ -97,10 +98,10 @@ class Rest:
         rest = self._rest(m)
         sums, found = self._received(m, regional, rest), []
         for sign in (1, -1):
-            self.target = middle * (1 + 0.01 * sign)
+            self.target = middle + sign * self._small_target
             found.append(self._newton(m, regional, rest, sums)[-1])
         self.target = middle
-        return np.asarray((found[0] - found[1]) / (0.02 * middle))
+        return np.asarray((found[0] - found[1]) / (2 * self._small_target))
 
     def _rest(self, m: int) -> Floats:
         """(states + 1, regions): states at rest and the parameter."""

@@ -183,9 +183,7 @@ class Source:
             sums=max(1, len(sums)),
             channels=len(self.channels),
             constants=_lines(self._constants(), 8),
-            ahead=_lines(
-                [f"sum_ahead(sums[{j}], count, at, layers[{k}][0], history[m, {c}], row)" for j, k, c in sums], 12
-            ),
+            ahead=_lines([f"sum_ahead(sums[{j}], count, at, layers[{k}][0], history[m, {c}], row)" for j, k, c in sums], 12),
             now=_lines([f"add_now(sums[{j}, n], column, layers[{k}][1], history[m, {c}])" for j, k, c in sums], 16),
             rows=_lines(rows, 16),
             step=_lines(step, 20),

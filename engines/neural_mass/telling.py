@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from engines.neural_mass.description import RegionDescription, read_model
+from engines.equations.description import State
+from engines.neural_mass.description import RegionDescription, read_model, shipped
 from engines.neural_mass.layers import formula_of
 
 
 def tell(path: Path) -> str:
     """Equations, units, ranges, defaults, sources, ports and references of a model's file."""
     model = read_model(path)[0]
-    parts = [f"{model.title}  (model: {path.stem if path.parent.name == 'models' else path.name})", model.about]
+    parts = [f"{model.title}  (model: {path.stem if path in shipped().values() else path.name})", model.about]
     parts += [_section("states", _states(model)), _section("equations", _equations(model))]
     parts += [_section("coupling terms", [(f"c = {name}", *_term(model, name)) for name in model.coupling])]
     parts += [_section("parameters", _parameters(model))]
@@ -44,9 +45,17 @@ def _bounds(low: float | None, high: float | None, name: str) -> str:
 
 def _states(model: RegionDescription) -> list[tuple[str, ...]]:
     return [
-        (name, f"{state.initial:g} {_unit(state.unit)} at t = 0", _bounds(*state.range, name), state.about)
+        (name, f"{state.initial:g} {_unit(state.unit)} at t = 0", _limits(name, state), state.about)
         for name, state in model.states.items()
     ]
+
+
+def _limits(name: str, state: State) -> str:
+    """Where it may start, and where it is kept."""
+    start, kept = _bounds(*state.range, name), _bounds(*state.clamp, name)
+    if start == kept:
+        return f"kept at {kept}" if kept else ""
+    return ", ".join(part for part in (start, f"kept at {kept}" if kept else "") if part)
 
 
 def _equations(model: RegionDescription) -> list[tuple[str, ...]]:
@@ -59,7 +68,12 @@ def _equations(model: RegionDescription) -> list[tuple[str, ...]]:
 
 def _term(model: RegionDescription, name: str) -> tuple[str, ...]:
     term = model.coupling[name]
-    return f"= {formula_of(term.function)}", f"x = {term.sends}", _unit(term.unit), term.about
+    sends = f"x = {term.sends}"
+    if term.function == "sigmoidal":
+        of_sent = f" {_unit(term.sends_unit or term.unit)}".rstrip()
+        numbers = f"midpoint {term.midpoint:g}{of_sent}, slope {term.slope:g}{of_sent}, height {term.height:g}"
+        sends += f", {numbers} {_unit(term.unit)}".rstrip()
+    return f"= {formula_of(term.function)}", sends, _unit(term.unit), term.about
 
 
 def _parameters(model: RegionDescription) -> list[tuple[str, ...]]:

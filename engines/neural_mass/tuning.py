@@ -20,7 +20,7 @@ from engines.neural_mass.network import Network
 from engines.neural_mass.params import TuneParams
 from engines.neural_mass.rest import Rest, simulation_of, symbols_of
 from engines.neural_mass.symbols import Symbols
-from engines.neural_mass.values import number, unit_of
+from engines.neural_mass.values import number, unit_of, unit_of_output
 from engines.neural_mass.wiring import Regions
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,8 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
     Raises
     ------
     CosimError
-        No value brings a region to its target; or ``iterative`` does not come within the tolerance.
+        No value brings a region to its target, or one beyond the parameter's bounds; or ``iterative`` does not come within the
+        tolerance.
     """
     tune = network.params.tune
     if tune is None:
@@ -42,6 +43,7 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
     whole = replace(network, regions=Regions(everyone, everyone[:0], False), extra=(tune.output,))
     rest = Rest(whole, tune, setup)
     found = rest.solved()
+    _hold_bounds(whole, tune, found)
     growth = rest.growth()
     if (growth > 0).any():
         which = f" in replicas {', '.join(map(str, np.flatnonzero(growth > 0)))}" if len(growth) > 1 else ""
@@ -51,6 +53,7 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
         )  # fmt: skip
     if tune.method == "iterative":
         found = _iterated(whole, tune, setup, found)
+        _hold_bounds(whole, tune, found)
     factor = si_factor(unit_of(network.description, tune.parameter))
     setup.log.info(
         "tuned %s for %s: from %.4g to %.4g, %.4g on average",
@@ -59,13 +62,28 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
     return {tune.parameter: found}
 
 
+def _hold_bounds(network: Network, tune: TuneParams, found: Floats) -> None:
+    """A CosimError for the first region whose value is beyond the bounds that the model gives the parameter."""
+    parameter = network.description.parameters[tune.parameter]
+    values = found / si_factor(parameter.unit)
+    rounding = 0.0 if parameter.positive else 1e-9 * max(abs(parameter.default), np.abs(values).max())
+    for (replica, region), value in np.ndenumerate(values):
+        if (why := parameter.beyond(value)) and parameter.beyond(value - rounding) and parameter.beyond(value + rounding):
+            which = f" in replica {replica}" if len(found) > 1 else ""
+            needed = f"{value:.4g} {parameter.unit}".removesuffix(" 1")
+            raise CosimError(
+                f"{tune.parameter} cannot be tuned: region {network.connectome.space.labels[region]}{which} would need {needed}",
+                why=why,
+                mend="choose another target, or another G",
+            )
+
+
 def _iterated(network: Network, tune: TuneParams, setup: Setup, found: Floats) -> Floats:
     """(replicas, regions) with which the simulated averages are within the tolerance."""
-    unit = unit_of(network.description, tune.output)
+    unit = unit_of_output(network.description, tune.output)
     rest = Rest(network, tune, setup)
     sensitivity = rest.sensitivity()
-    default = 0.01 * float(np.abs(rest.target).max())
-    tolerance = default if tune.tolerance is None else number(tune.tolerance, unit) * si_factor(unit)
+    tolerance = _tolerance(tune, unit, rest.target)
     steps = tune.duration // network.params.dt
     share, before = np.ones_like(found), np.zeros_like(found)  # of a full correction: halved where the last one overshot
     for round_number in range(1, tune.at_most + 1):
@@ -86,6 +104,17 @@ def _iterated(network: Network, tune: TuneParams, setup: Setup, found: Floats) -
         why=f"the worst region still misses the target by {worst / si_factor(unit):.3g} {unit}",
         mend="give a longer duration, more rounds (at_most) or a larger tolerance",
     )
+
+
+def _tolerance(tune: TuneParams, unit: str, target: Floats) -> float:
+    """In SI units; a hundredth of the largest target where none is given."""
+    if tune.tolerance is not None:
+        return number(tune.tolerance, unit) * si_factor(unit)
+    if not target.any():
+        raise CosimError(
+            "tune needs a tolerance", why="without one it is a hundredth of the target, which is 0", mend=f"tolerance: … {unit}"
+        )
+    return 0.01 * float(np.abs(target).max())
 
 
 def _averages(network: Network, symbols: Symbols, setup: Setup, steps: int) -> Floats:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from cosim.sdk import CosimError, Space, did_you_mean
+from cosim.sdk import CosimError, Space, did_you_mean, format_ns
 from cosim.sdk.units import parse
 from engines.equations.dimensions import si_factor
 
@@ -22,51 +25,73 @@ Floats = NDArray[np.float64]
 
 
 def unit_of(description: RegionDescription, name: str) -> str:
-    """The unit of a state, parameter, input or output of the model, or of ``G``."""
+    """The unit of a symbol: a state, parameter or input of the model, or ``G``."""
     if name == "G":
         return "1"
-    for section in (description.states, description.parameters, description.inputs, description.outputs):
+    for section in (description.states, description.parameters, description.inputs):
         if name in section:
             return str(section[name].unit)
     raise KeyError(name)
 
 
+def unit_of_output(description: RegionDescription, name: str) -> str:
+    """The unit of an output of the model, or of a state that is shown as one."""
+    return description.outputs[name].unit if name in description.outputs else description.states[name].unit
+
+
 def number(value: Any, unit: str, is_from_file: bool = False) -> float:
     """A number in ``unit``, from a number or from text with a unit."""
     if isinstance(value, str):
-        return parse(value, unit)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        found = parse(value, unit)
+    elif isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise CosimError(f"{value!r} is not a number", mend=f"write a number in {unit}" if unit != "1" else "")
-    if is_from_file and unit != "1" and value != 0:
+    elif is_from_file and unit != "1" and value != 0:
         raise CosimError(f"{value} has no unit", mend=f"write '{value} {unit}' if that is what you mean")
-    if not np.isfinite(value):
+    else:
+        found = _float(value)
+    if not np.isfinite(found):
         raise CosimError(f"{value} is not finite")
-    return float(value)
+    return found
 
 
-def check(value: Any, unit: str, is_from_file: bool) -> None:
-    """A CosimError where a value cannot be read."""
-    for item in value if isinstance(value, list) else value.values() if isinstance(value, Mapping) else (value,):
-        number(item, unit, is_from_file)
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # of a whole number of more than 308 digits
+        return math.inf
 
 
-def by_region(value: Any, unit: str, space: Space, name: str, default: float) -> float | Floats:
+def numbers(value: Any, unit: str, is_from_file: bool = False) -> list[float]:
+    """Those of a value: one, one a region, or by region and group."""
+    return [number(item, unit, is_from_file) for item in _items(value)]
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else value.values() if isinstance(value, Mapping) else (value,)
+
+
+def by_region(value: Any, unit: str, space: Space, name: str, default: float | None) -> float | Floats:
     """In SI units: one number for all regions, or (regions,).
 
     Parameters
     ----------
     default
-        In ``unit``, for regions that a mapping without ``default`` leaves out.
+        In ``unit``, for regions that a mapping without ``default`` leaves out; None: it may leave out none.
     """
     factor = si_factor(unit)
     if isinstance(value, Mapping):
-        found = np.full(len(space), number(value.get("default", default), unit))
+        rest = value.get("default", default)
+        found = np.full(len(space), np.nan if rest is None else number(rest, unit))
         for selector, item in value.items():
             if selector != "default":
                 try:
                     found[space.select(selector)] = number(item, unit)
                 except CosimError as error:
                     raise CosimError(f"{name}: {error.what}", why=error.why, mend=error.mend) from None
+        left_out = [label for label, item in zip(space.labels, found, strict=True) if np.isnan(item)]
+        if left_out:
+            more = f" and {len(left_out) - 8} more" if len(left_out) > 8 else ""
+            raise CosimError(f"{name} leaves out {', '.join(left_out[:8])}{more}", mend="add default: … for the rest")
         return found * factor
     if isinstance(value, list):
         if len(value) != len(space):
@@ -80,74 +105,115 @@ def by_region(value: Any, unit: str, space: Space, name: str, default: float) ->
 
 def check_units(params: NeuralMassParams, is_from_file: bool) -> None:
     """Every name and unit of the values in ``params``; all faults at once, as pydantic collects them."""
-    described, faults = params.description, list[InitErrorDetails]()
-    tunable = [*described.parameters, "G"]
-    outputs = [*described.outputs, *described.states]
+    check = _Check(params, is_from_file)
+    check.values()
+    check.drives()
+    check.shown()
+    check.tune()
+    check.once()
+    if check.faults:
+        raise ValidationError.from_exception_data("NeuralMassParams", check.faults)
 
-    def hold(known: Any, name: str, what: str, values: tuple[Any, ...], *keys: str | int) -> None:
-        try:
-            if name not in known:
-                raise CosimError(f"{params.model.stem} has no {what} {name!r}", mend=did_you_mean(name, known))
+
+class _Check:
+    """Holds what a scenario says against the model, and collects the faults."""
+
+    def __init__(self, params: NeuralMassParams, is_from_file: bool) -> None:
+        self.faults: list[InitErrorDetails] = []
+        self._params, self._described, self._is_from_file = params, params.description, is_from_file
+        self._tunable = [*self._described.parameters, "G"]
+        self._shown = [*self._described.outputs, *self._described.states]
+
+    def values(self) -> None:
+        """Those that hold all along, or for each replica."""
+        for name, value in self._params.parameters.items():
+            self._hold(self._described.parameters, name, "parameter", (value,), "parameters", name)
+        for name, value in self._params.initial.items():
+            self._hold(self._described.states, name, "state", (value,), "initial", name)
+        for name, swept in self._params.sweep.items():
+            self._hold(self._tunable, name, "parameter", swept, "sweep", name)
+
+    def drives(self) -> None:
+        """What moves during the run."""
+        for name in self._params.vary:
+            self._hold(self._tunable, name, "parameter", (), "vary")
+        for i, stimulus in enumerate(self._params.stimuli):
+            moved = [*self._described.inputs, *self._tunable]
+            self._hold(moved, stimulus.target, "input or parameter", (), "stimuli", i, "target")
+            if stimulus.target in moved:  # an amplitude is a difference: it may lie beyond the bounds
+                with self._noting(stimulus.amplitude, "stimuli", i, "amplitude"):
+                    number(stimulus.amplitude, unit_of(self._described, stimulus.target), self._is_from_file)
+        for i, change in enumerate(self._params.changes):
+            self._hold(self._tunable, change.parameter, "parameter", (change.to,), "changes", i)
+
+    def shown(self) -> None:
+        """Outputs, as ports and for monitors."""
+        for name in self._params.outputs or ():
+            self._hold(self._shown, name, "output or state", (), "outputs")
+        for name, monitor in self._params.monitors.items():
+            if monitor.of is not None:
+                self._hold(self._shown, monitor.of, "output or state", (), "monitors", name, "of")
+
+    def tune(self) -> None:
+        tune = self._params.tune
+        if tune is None:
+            return
+        self._hold(self._described.parameters, tune.parameter, "parameter", (), "tune", "parameter")
+        self._hold(self._shown, tune.output, "output or state", (), "tune", "output")
+        if tune.output in self._shown:
+            unit = unit_of_output(self._described, tune.output)
+            with self._noting(tune.target, "tune", "target"):
+                numbers(tune.target, unit, self._is_from_file)
+            with self._noting(tune.tolerance, "tune", "tolerance"):
+                if tune.tolerance is not None and number(tune.tolerance, unit, self._is_from_file) <= 0:
+                    raise CosimError(f"a tolerance of {tune.tolerance}", why="it must be more than 0")
+        with self._noting(tune.duration, "tune", "duration"):
+            if tune.method == "iterative" and tune.duration < 10 * self._params.dt:
+                why = f"the first tenth is left out, and a step is {format_ns(self._params.dt)}"
+                raise CosimError(f"{format_ns(tune.duration)} are less than ten steps", why=why, mend="give a longer duration")
+
+    def once(self) -> None:
+        """No value has two instructions, of which one would be lost."""
+        params = self._params
+        tuned = [params.tune.parameter] if params.tune is not None else []
+        changed = [change.parameter for change in params.changes]
+        self._apart("vary", params.vary, {"changes": changed, "sweep": params.sweep, "tune": tuned})
+        self._apart("tune", tuned, {"sweep": params.sweep})
+        for key, names in (("vary", params.vary), ("outputs", params.outputs or [])):
+            for name in (name for name, times in Counter(names).items() if times > 1):
+                with self._noting(name, key):
+                    raise CosimError(f"{name} is named twice", mend="name it once")
+        if params.history is not None and params.initial:
+            with self._noting(list(params.initial), "initial"):
+                raise CosimError("initial and history both say where states start", mend="leave one of them out")
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _apart(self, key: str, names: Iterable[str], others: Mapping[str, Container[str]]) -> None:
+        for name in dict.fromkeys(names):
+            for other in (other for other, named in others.items() if name in named):
+                with self._noting(name, key):
+                    mend = "leave it out of one of them"
+                    raise CosimError(f"{name} is in {key} and in {other}", why="only one of them can say what it is", mend=mend)
+
+    def _hold(self, known: Iterable[str], name: str, what: str, values: Sequence[Any], *keys: str | int) -> None:
+        with self._noting(name, *keys):
+            if name not in (known := list(known)):
+                raise CosimError(f"{self._params.model.stem} has no {what} {name!r}", mend=did_you_mean(name, known))
             for value in values:
-                check(value, unit_of(described, name), is_from_file)
-                _in_range(described, name, value)
+                self._in_bounds(name, numbers(value, unit_of(self._described, name), self._is_from_file))
+
+    def _in_bounds(self, name: str, found: Iterable[float]) -> None:
+        item = self._described.parameters.get(name) or self._described.states.get(name)
+        for value in found:
+            if item is not None and (why := item.beyond(value)):
+                raise CosimError(f"{name} is {value:g} {item.unit}".removesuffix(" 1"), why=why)
+
+    @contextmanager
+    def _noting(self, given: Any, *keys: str | int) -> Iterator[None]:
+        """Takes down a CosimError in the form in which pydantic collects it."""
+        try:
+            yield
         except CosimError as error:
             context = {"what": error.what, "why": error.why, "mend": error.mend}
-            faults.append({"type": PydanticCustomError("cosim", "{what}", context), "loc": keys, "input": name})
-
-    for name, value in params.parameters.items():
-        hold(described.parameters, name, "parameter", (value,), "parameters", name)
-    for name, value in params.initial.items():
-        hold(described.states, name, "state", (value,), "initial", name)
-    for name in params.vary:
-        hold(tunable, name, "parameter", (), "vary")
-    for name, value in params.sweep.items():
-        hold(tunable, name, "parameter", tuple(value), "sweep", name)
-    for i, stimulus in enumerate(params.stimuli):
-        hold([*described.inputs, *tunable], stimulus.target, "input or parameter", (), "stimuli", i, "target")
-        if stimulus.target in [*described.inputs, *tunable]:
-            hold([stimulus.target], stimulus.target, "", (), "stimuli", i)
-            _collect(
-                faults,
-                lambda s=stimulus: check(s.amplitude, unit_of(described, s.target), is_from_file),
-                stimulus,
-                "stimuli",
-                i,
-                "amplitude",
-            )
-    for i, change in enumerate(params.changes):
-        hold(tunable, change.parameter, "parameter", (change.to,), "changes", i)
-    for name in params.outputs or ():
-        hold(outputs, name, "output or state", (), "outputs")
-    if params.tune is not None:
-        hold(described.parameters, params.tune.parameter, "parameter", (), "tune", "parameter")
-        hold(outputs, params.tune.output, "output or state", (params.tune.target,), "tune", "target")
-    for name, monitor in params.monitors.items():
-        if monitor.of is not None:
-            hold(outputs, monitor.of, "output or state", (), "monitors", name, "of")
-    if faults:
-        raise ValidationError.from_exception_data("NeuralMassParams", faults)
-
-
-def _collect(faults: list[InitErrorDetails], make: Any, value: Any, *keys: str | int) -> None:
-    try:
-        make()
-    except CosimError as error:
-        context = {"what": error.what, "why": error.why, "mend": error.mend}
-        faults.append({"type": PydanticCustomError("cosim", "{what}", context), "loc": keys, "input": str(value)})
-
-
-def _in_range(described: RegionDescription, name: str, value: Any) -> None:
-    item: Any = described.parameters.get(name) or described.states.get(name)
-    if item is None:
-        return
-    low, high = item.range
-    for part in value if isinstance(value, list) else value.values() if isinstance(value, Mapping) else (value,):
-        x = number(part, item.unit)
-        if (low is not None and x < low) or (high is not None and x > high) or (getattr(item, "positive", False) and x <= 0):
-            bounds = "more than 0" if getattr(item, "positive", False) else f"from {_bound(low)} to {_bound(high)}"
-            raise CosimError(f"{name} is {x:g} {item.unit}".removesuffix(" 1"), why=f"it must be {bounds}")
-
-
-def _bound(value: float | None) -> str:
-    return "anywhere" if value is None else f"{value:g}"
+            self.faults.append({"type": PydanticCustomError("cosim", "{what}", context), "loc": keys, "input": given})

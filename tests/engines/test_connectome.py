@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import io
 import os
 import subprocess
 import sys
@@ -420,10 +421,10 @@ numbers = st.floats(-1e300, 1e300, allow_subnormal=False)
 @given(arrays.arrays(np.float64, st.integers(1, 6).map(lambda n: (n, n)), elements=numbers), st.sampled_from([",", ";", "\t", " "]))
 def test_a_table_keeps_every_bit(tmp_path_factory, weights, delimiter):
     folder = tmp_path_factory.mktemp("bits")
-    files = csv_pair(folder, weights, np.abs(weights), delimiter=delimiter)
-    made = build(csv=files, zero_diagonal=False, speed=1.0)
+    lengths = np.abs(weights) / 1e294  # up to 1 km
+    made = build(csv=csv_pair(folder, weights, lengths, delimiter=delimiter), zero_diagonal=False, speed=1.0)
     assert np.array_equal(made.dense(), weights)
-    assert np.array_equal(made.dense_delays_ms(), np.abs(weights))
+    assert np.array_equal(made.dense_delays_ms(), lengths)
 
 
 # -- HDF5 ----------------------------------------------------------------------------------------------------------------
@@ -561,6 +562,232 @@ def test_wrong_graphs_are_refused(tmp_path):
     assert "given more than once" in fault(graph=graph_file(tmp_path, parallel), delays="1 ms").what
 
 
+# -- damaged files -------------------------------------------------------------------------------------------------------
+
+
+def changed(data, places):
+    """Bytes, with those at ``places`` xored."""
+    data = bytearray(data)
+    for place, flip in places:
+        data[place % len(data)] ^= flip
+    return bytes(data)
+
+
+def packed(folder, **how):
+    with zipfile.ZipFile(folder / "mine.zip", "w", **how) as archive:
+        for member, text in FILES.items():
+            archive.writestr(member, text * 20)
+    return (folder / "mine.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("how", "at", "flips", "told"),
+    [
+        (zipfile.ZIP_DEFLATED, b"weights.txt", [(k, 255) for k in range(11, 26)], "decompressing"),
+        (zipfile.ZIP_STORED, b"1.5 0", [(0, 1)], "Bad CRC-32"),
+        (zipfile.ZIP_BZIP2, b"BZh9", [(12, 255)], "Invalid data stream"),
+        (zipfile.ZIP_LZMA, b"weights.txt", [(k, 255) for k in range(24, 40)], ""),
+        (zipfile.ZIP_STORED, b"PK\x01\x02", [(8, 1)], "password"),
+        (zipfile.ZIP_STORED, b"PK\x01\x02", [(10, 77)], "compression method"),
+    ],
+)
+def test_a_damaged_or_encrypted_member_is_named(tmp_path, how, at, flips, told):
+    data = packed(tmp_path, compression=how)
+    (tmp_path / "mine.zip").write_bytes(changed(data, [(data.index(at) + place, flip) for place, flip in flips]))
+    refused = fault(file=tmp_path / "mine.zip")
+    assert refused.what == "weights.txt in mine.zip cannot be unpacked"
+    assert told in refused.why
+    assert refused.why
+    assert "pack it anew" in refused.mend
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"weights.txt": ""}, "weights.txt in mine.zip is empty"),
+        ({"weights.txt": "# none\n\n"}, "weights.txt in mine.zip is empty"),
+        ({"areas.txt": " "}, "areas.txt in mine.zip is empty"),
+        ({"tract_lengths.txt": b"\xff\xfe0\x00 \x001\x00"}, "tract_lengths.txt in mine.zip is not plain text"),
+        ({"centres.txt": b"\x00\x01"}, "centres.txt in mine.zip is not plain text"),
+        ({"centres.txt.bz2": b"no", "centres.txt": None}, "centres.txt.bz2 in mine.zip cannot be unpacked"),
+    ],
+)
+def test_a_member_that_is_empty_or_no_text_is_named(tmp_path, change, told):
+    refused = fault(file=zipped(tmp_path, {name: text for name, text in {**FILES, **change}.items() if text is not None}))
+    assert refused.what == told
+    assert refused.mend
+
+
+@pytest.mark.parametrize(
+    ("datasets", "told"),
+    [
+        ({"weights": [[b"a", b"b"], [b"c", b"d"]]}, "weights in mine.h5 is not numbers"),
+        ({"weights": 3.0}, "weights in mine.h5 is one number"),
+        ({"lengths": 3.0}, "lengths in mine.h5 is one number"),
+        ({"weights": h5py.Empty("f8")}, "weights in mine.h5"),
+        ({"weights": np.eye(2) * 1j}, "weights in mine.h5 is not numbers"),
+        ({"centres": [b"a", b"b"]}, "centres in mine.h5 is not numbers"),
+        ({"hemispheres": [b"l", b"r"]}, "hemispheres in mine.h5 is not numbers"),
+        ({"areas/data": [1.0, 2]}, "areas in mine.h5 is a group"),
+        ({"labels/data": [1, 2]}, "labels in mine.h5 is a group"),
+        ({"weights/data": [[b"a"]]}, "weights/data in mine.h5 is not numbers"),
+        *(
+            ({"weights/data": [1.0, 1], "weights/indices": [1, 0], "weights/indptr": first}, f"weights/indptr in mine.h5 {said}")
+            for first, said in (
+                ([0, 2, 1], "does not part"),
+                ([1, 1, 2], "does not part"),
+                ([0, 1, 3], "does not part"),
+                (np.empty(0, int), "does not part"),
+                ([[0, 1, 2]], "is not a list"),
+                ([0, 1.5, 2], "is not a list"),
+                ([0, -1, 2], "is not a list"),
+            )
+        ),
+        (
+            {"weights/data": [1.0], "weights/indices": [np.nan], "weights/indptr": [0, 1]},
+            "weights/indices in mine.h5 is not a list",
+        ),
+        ({"weights/data": [1.0], "weights/row": [10**9], "weights/col": [0]}, "weights in mine.h5 is for 1000000001 regions"),
+        ({"weights/data": [1.0], "weights/row": [2**62], "weights/col": [0]}, "weights/row in mine.h5 is not a list"),
+    ],
+)
+def test_a_dataset_that_is_not_what_it_must_be_is_named(tmp_path, datasets, told):
+    whole = {"weights": np.ones((2, 2)), "lengths": np.ones((2, 2))}
+    whole = {name: values for name, values in whole.items() if not any(other.startswith(f"{name}/") for other in datasets)}
+    refused = fault(hdf5=hdf5_file(tmp_path, {**whole, **datasets}))
+    assert told in refused.what
+    assert refused.mend
+
+
+def test_a_group_named_as_labels_is_refused(tmp_path):
+    path = hdf5_file(tmp_path, {"weights": WEIGHTS, "lengths": LENGTHS, "who/first": [1]})
+    refused = fault(hdf5={"path": path, "labels": "who"})
+    assert (refused.what, refused.why) == ("who in mine.h5 is a group, not a dataset", "it holds first")
+
+
+@pytest.mark.parametrize("text", ["nodes: [a, b", "nodes: [1, 2]", "nodes: 7", "7", "\x00", "nodes: !!python/name:os.system x"])
+def test_a_broken_file_of_names_beside_hdf5_is_named(tmp_path, text):
+    (tmp_path / "beside.yaml").write_text(text)
+    path = hdf5_file(tmp_path, {"weights": WEIGHTS, "lengths": LENGTHS}, {("/", "sidecar_file"): "beside.yaml"})
+    refused = fault(hdf5=path)
+    assert refused.what == "beside.yaml, which mine.h5 names for its regions, cannot be read"
+    assert refused.why
+    assert "name the labels" in refused.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("w", b"", "w.csv is empty"),
+        ("w", b"\n \n# 1\n", "w.csv is empty"),
+        ("w", b"PK\x03\x04\x14\x00\x06", "w.csv is not plain text"),
+        ("w", "0\t1\n1\t0\n".encode("utf-16"), "w.csv is not plain text"),
+        ("w", bytes(range(1, 256)), "w.csv is not a table of numbers"),
+        ("w", b"0,1\n1\n", "w.csv is not a table of numbers"),
+        ("w", b"hello", "w.csv is not a table of numbers"),
+        ("w", b"a," + b"x" * 200_000, "w.csv is not a table of numbers"),
+        ("l", b"", "l.csv is empty"),
+        ("names", b"", "names.csv is empty"),
+        ("names", b"\x00\x01", "names.csv is not plain text"),
+    ],
+)
+def test_an_empty_binary_or_ragged_table_is_named(tmp_path, name, content, told):
+    files = {**csv_pair(tmp_path), "labels": tmp_path / "names.csv"}
+    files["labels"].write_text("a\nb\nc\n")
+    (tmp_path / f"{name}.csv").write_bytes(content)
+    refused = fault(csv=files)
+    assert refused.what == told
+    assert refused.mend
+    assert len(str(refused)) < 500
+
+
+def test_a_broken_graph_is_refused(tmp_path):
+    whole = from_graph(tmp_path)["graph"].read_text()
+    broken = {
+        "<x>": "mine.graphml cannot be read as GraphML",
+        "": "mine.graphml cannot be read as GraphML",
+        whole[: len(whole) // 2]: "mine.graphml cannot be read as GraphML",
+        whole.replace(">1.5<", ">1,5<"): "mine.graphml cannot be read as GraphML",
+        whole.replace('attr.type="double"', ""): None,  # text, which is a number for all that
+        whole.replace('attr.type="double"', 'attr.type="int"').replace(">1.5<", f">{10**400}<"): "cannot be read as GraphML",
+        "<graphml><graph edgedefault='directed'/></graphml>": "",
+    }
+    for text, told in broken.items():
+        (tmp_path / "mine.graphml").write_text(text)
+        if told is None:
+            assert np.array_equal(build(graph=tmp_path / "mine.graphml", zero_diagonal=False).dense(), WEIGHTS)
+        else:
+            refused = fault(graph=tmp_path / "mine.graphml")
+            assert told in refused.what
+            assert refused.mend
+
+
+def test_an_integer_that_no_float_holds_is_refused(tmp_path):
+    graph = nx.DiGraph()
+    graph.add_edge("a", "b", weight=10**400, length=1)
+    assert "weights of the connectome are not finite" in fault(graph=graph_file(tmp_path, graph)).what
+
+
+def whole_zip(folder):
+    return "file", packed(folder), ".zip"
+
+
+def whole_text_in_zip(folder):
+    return "file", "".join(FILES.values()).encode(), ".zip"
+
+
+def whole_hdf5(folder):
+    datasets = {**sparse_group("weights", WEIGHTS, "csr"), **sparse_group("lengths", LENGTHS + np.eye(3), "coo")}
+    return "hdf5", hdf5_file(folder, {**datasets, "labels": list(LABELS), "centres": PLACES}).read_bytes(), ".h5"
+
+
+def whole_dense_hdf5(folder):
+    return "hdf5", from_hdf5(folder)["hdf5"].read_bytes(), ".h5"
+
+
+def whole_graph(folder):
+    return "graph", from_graph(folder)["graph"].read_bytes(), ".graphml"
+
+
+def whole_csv(folder):
+    return "csv", headed(LABELS, WEIGHTS).encode(), ".csv"
+
+
+def repacked(data):
+    """A sound zip file, whose members are pieces of ``data``."""
+    buffer, start = io.BytesIO(), 0
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for member, text in FILES.items():
+            archive.writestr(member, data[start : start + len(text)])
+            start += len(text)
+    return buffer.getvalue()
+
+
+places = st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize("whole", [whole_zip, whole_text_in_zip, whole_hdf5, whole_dense_hdf5, whole_graph, whole_csv])
+@given(places, st.one_of(st.none(), st.integers(0, 2**20)))
+def test_a_damaged_file_is_refused_or_a_connectome(tmp_path_factory, whole, places, end):
+    """Bytes are flipped, and the file may be cut. Whatever comes out is whole, and can be written into a log."""
+    folder = tmp_path_factory.mktemp("damaged")
+    key, data, suffix = whole(folder)
+    data = changed(data, places)[: None if end is None else end % (len(data) + 1)]
+    path = folder / f"damaged{suffix}"
+    path.write_bytes(repacked(data) if whole is whole_text_in_zip else data)
+    given = {key: {"weights": path, "lengths": csv_file(folder, "l.csv", LENGTHS)} if key == "csv" else path}
+    try:
+        made = build(**given, zero_diagonal=False)
+    except CosimError:
+        return
+    assert len(made) == len(made.space.labels) == len(made.first) - 1 > 0
+    assert len(made.sender) == len(made.weight) == len(made.delay_ms) == made.first[-1]
+    assert np.isfinite(made.weight).all()
+    assert ((made.delay_ms >= 0) & (made.delay_ms <= 3.6e6)).all()
+    assert ((made.sender >= 0) & (made.sender < len(made))).all()
+    assert all(len(note) < 300 and "\n" not in note for note in made.notes)
+
+
 # -- neurolib ------------------------------------------------------------------------------------------------------------
 
 
@@ -644,6 +871,12 @@ def test_a_delay_is_rounded_to_the_nearest_step(delay_ms, dt_ns):
     [
         ({"weights": [[0.0, 1.0], [1.0]], "delays": 1.0}, "differ in length"),
         ({"weights": [[0.0, 1.0]], "delays": 1.0}, "1 x 2"),
+        ({"weights": [], "delays": 1.0}, "the connectome has no regions"),
+        (
+            {"weights": [[0.0, 1e305], [1.0, 0.0]], "delays": 1.0, "normalise": "row_sum"},
+            "weights of the connectome are beyond 1e+300",
+        ),
+        ({"weights": [[0.0]], "delays": 1.0, "positions": [[0.0, 1e305, 1.0]]}, "positions of the connectome are beyond 1e+300"),
         ({"weights": [[0.0]]}, "lengths or delays"),
         ({"weights": [[0.0]], "delays": 1.0, "lengths": 1.0}, "lengths or delays"),
         ({"weights": [[0.0]], "delays": -1.0}, "it is -1 for all connections"),
@@ -660,6 +893,27 @@ def test_a_delay_is_rounded_to_the_nearest_step(delay_ms, dt_ns):
 )
 def test_what_does_not_fit_is_refused(params, told):
     assert told in str(fault(**params))
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"delays": 1e300}, ["2 of 2", "from b to a", "1e+300 ms", "delays are in ms"]),
+        ({"delays": 3.7e6}, ["2 of 2", "3.7e+06 ms", "3.6e+06 ms"]),
+        ({"delays": [[0, 1], [3.7e6, 0]], "symmetric": True}, ["1 of 2", "from a to b: a delay of 3.7e+06 ms"]),
+        ({"lengths": [[0, 10], [20, 0]], "speed": 1e-7}, ["2 of 2", "from a to b: 20 mm at 1e-07 mm/ms, a delay of 2e+08 ms"]),
+        ({"lengths": [[0, 30], [20, 0]], "speed": 1e-308}, ["from b to a: 30 mm", "a delay of inf ms", "length_unit", "m/s"]),
+        ({"lengths": 1e300, "speed": 1e-10}, ["1e+300 mm at 1e-10 mm/ms", "a delay of inf ms"]),
+    ],
+)
+def test_a_delay_that_no_fibre_has_is_refused(params, told):
+    message = str(fault(weights=[[0, 1], [1, 0]], labels=["a", "b"], **params))
+    assert all(text in message for text in told), message
+    assert build(weights=[[0, 1], [1, 0]], delays="1 h").delay_steps(1).tolist() == [3600 * 10**9] * 2
+
+
+def test_a_length_without_a_connection_may_be_of_any_size():
+    assert build(weights=[[0, 0], [1, 0]], lengths=[[0, 1e300], [8, 0]]).delay_ms.tolist() == [2]
 
 
 @pytest.mark.parametrize("speed", ["0 mm/ms", "-4 mm/ms", float("nan"), float("inf")])
@@ -750,6 +1004,13 @@ def test_what_is_odd_but_not_wrong_is_noted():
     alone = np.zeros((9, 9))
     alone[0, 1] = alone[1, 0] = alone[5, 5] = 1
     assert noted(alone, zero_diagonal=False) == ("7 regions have no connection to others: r2, r3, r4, r5, r6 … r8",)
+
+
+def test_a_note_stays_short():
+    labels = [f"{'very ' * 1000}long\nname {i}" for i in range(9)]
+    notes = noted(np.eye(9, k=8), labels=labels)
+    assert len(notes) == 2
+    assert all(len(note) < 300 and "\n" not in note for note in notes)
 
 
 # -- scaled --------------------------------------------------------------------------------------------------------------

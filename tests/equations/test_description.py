@@ -135,6 +135,20 @@ def test_a_derivative_in_an_expression_is_worked_out_and_has_its_dimension(tmp_p
         ("value: r + drive, unit: Hz", "value: r * tau, unit: Hz", 21, "Hz, the unit of rate, is in 1/s"),
         ("  v: {unit: mV}\n", "  v: {unit: mVolt}\n", 4, "'mVolt' is not a unit"),
         ("value: r + drive, unit: Hz", "value: r, unit: hertzes", 21, "'hertzes' is not a unit"),
+        # names of outputs
+        ("  rate: {value", "  r/s: {value", 21, "'r/s' is no name of an output"),
+        ("  rate: {value", "  lambda: {value", 21, "'lambda' is no name of an output"),
+        ("  rate: {value", "  \ufb01: {value", 21, "'\ufb01' is no name of an output"),
+        # a model's own numbers
+        ("unit: ms, default: 10", "unit: ms, default: 10, range: [20, 30]", 7, "it must be from 20 to 30"),
+        ("unit: ms, default: 10", "unit: ms, default: 10, range: [null, 5]", 7, "it must be at most 5"),
+        ("unit: ms, default: 10", "unit: ms, default: 0, positive: true", 7, "it must be more than 0"),
+        ("unit: ms, default: 10", "unit: ms, default: 10, range: [30, 20]", 7, "range of tau is from 30 to 20"),
+        ("unit: Hz, initial: 1,", "unit: Hz, initial: 1, range: [2, null],", 4, "it must be at least 2"),
+        ("unit: Hz, initial: 1,", "unit: Hz, initial: 1, clamp: [3, 5],", 4, "initial of r is 1 Hz"),
+        ("  v: {unit: mV}\n", "  v: {unit: mV, clamp: [3, 2]}\n", 5, "clamp of v is from 3 to 2"),
+        # comments
+        ("(total - r) / tau", "'(total - r) / tau # per time'", 15, "has a comment in it"),
     ],
 )
 def test_each_fault_is_told_with_its_line(tmp_path, old, new, line, told):
@@ -155,6 +169,22 @@ def test_all_faults_are_told_at_once_and_none_that_only_follows(tmp_path):
     )
     assert [line for line, _ in sorted(found)] == [4, 7, 14, 19, 23]
     assert "gian" in str(found)
+
+
+def test_faults_of_numbers_and_names_are_told_with_the_others(tmp_path):
+    found = faults(
+        tmp_path,
+        ("unit: Hz, initial: 1,", "unit: Hz, initial: 1, clamp: [3, 5],"),
+        ("unit: ms, default: 10", "unit: ms, default: 10, range: [30, 20]"),
+        ("  r: pull\n", "  r: pulll\n"),
+        ("  rate: {value", "  r/s: {value"),
+    )
+    assert [line for line, _ in sorted(found)] == [3, 6, 16, 21]
+
+
+def test_a_number_within_its_bounds_is_none_too_few(tmp_path):
+    text = MODEL.replace("unit: ms, default: 10", "unit: ms, default: 10, range: [10, 10], positive: true")
+    read(tmp_path, text.replace("unit: Hz, initial: 1,", "unit: Hz, initial: 1, range: [null, 1], clamp: [1, null],"))
 
 
 def test_all_unknown_and_missing_keys_are_told_at_once(tmp_path):
@@ -266,6 +296,41 @@ def test_text_that_closes_a_string_never_gets_into_code(tmp_path, quoted):
     path = tmp_path / "mine.yaml"
     path.write_text(stream.getvalue())
     assert np.isfinite(run_model(path)).all()
+    assert not canary.exists()
+
+
+HARM = [
+    "a = 0.0\nwith types.errors.numba.objmode():\n    open({canary!r}, 'w')\nq",
+    "x = open({canary!r}, 'w')",
+    '"""\nopen({canary!r}, \'w\')\n"""',
+    "a b",
+]
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize(
+    "section", ["states", "parameters", "inputs", "coupling", "expressions", "derivatives", "noise", "outputs"]
+)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_key_of_a_model_is_a_plain_name(tmp_path, harm, section, depth):
+    """Of the file, of a section, of an entry: one more key, which no equation names."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    canary, path, stream = tmp_path / "canary", tmp_path / "mine.yaml", StringIO()
+    known = {"default": 1, "sends": "x", "value": "x"}
+    needed = {"parameters": ("default",), "coupling": ("sends",), "outputs": ("value",)}
+    entry = "x" if section in ("expressions", "derivatives", "noise") else {key: known[key] for key in needed.get(section, ())}
+    model = YAML(typ="safe").load(HARMLESS.replace("EXPRESSION", "0"))
+    node = model if depth == 0 else model.setdefault(section, {})
+    if depth == 2:
+        node = next((item for item in node.values() if isinstance(item, dict)), node)
+    node[harm.format(canary=str(canary))] = entry
+    YAML(typ="safe").dump(model, stream)
+    path.write_text(stream.getvalue())
+    with pytest.raises(Exception, match="has faults"):
+        run_model(path)
     assert not canary.exists()
 
 
