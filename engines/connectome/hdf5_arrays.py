@@ -31,7 +31,7 @@ def values_of(node: Any) -> NDArray[Any]:
         raise CosimError(
             f"{place(node)} is a group, not a dataset", why=f"it holds {', '.join(node) or 'nothing'}", mend="name a dataset"
         )
-    if node.dtype.hasobject and h5py.check_string_dtype(node.dtype) is None:  # HDF5 1.14 may crash on damaged ones of these
+    if node.dtype.hasobject and h5py.check_string_dtype(node.dtype) is None:  # HDF5 2.0.0 crashes on some that are damaged
         raise CosimError(
             f"{place(node)} is neither numbers nor text",
             why="it holds references or lists",

@@ -13,7 +13,7 @@ from cosim.sdk.units import si_dimension
 from engines.equations.expression import CONSTANTS, Expression, plain_number
 
 BASES = ("kg", "m", "s", "A", "K", "mol", "cd")
-_NAMED = ("1/s", "V", "V/s", "A", "S", "F", "C", "ohm", "mol/m**3", "J", "N", "Pa", "Hz**0.5")
+_NAMED = ("1/s", "V", "V/s", "V/s**0.5", "V**2", "V**2/s", "A", "A/s", "S", "F", "C", "1/C", "ohm", "mol/m**3", "J", "N", "Pa")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Dimension:
         known = next((name for name in _NAMED if of_unit(name) == self), None)
         if known is not None:
             return known
-        parts = [f"{base}**{e}" if e != 1 else base for base, e in zip(BASES, self.exponents, strict=True) if e]
+        parts = [f"{base}**{float(e):g}" if e != 1 else base for base, e in zip(BASES, self.exponents, strict=True) if e]
         return "*".join(parts)
 
 

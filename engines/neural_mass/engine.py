@@ -165,6 +165,8 @@ class NeuralMass:
         for connectome in {id(c): c for c in network.connectomes}.values():
             for note in connectome.notes:
                 setup.log.info("connectome: %s", note)
+        if network.params.threads > 1 and network.params.replicas == 1:
+            setup.log.info("threads share out replicas, and there is one")
         missing = [labels[region] for region, delay_ns in zip(regions.external, delays_ns, strict=True) if delay_ns < 0]
         if missing:
             setup.log.info("no link brings the activity of %s: the initial state is kept", ", ".join(missing))
