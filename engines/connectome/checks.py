@@ -199,11 +199,12 @@ def _shape_faults(tracts: Tracts) -> list[CosimError]:
             continue
         if array.shape != shape:
             have, need = (" x ".join(map(str, each)) for each in (array.shape, shape))
-            faults.append(CosimError(f"{name} of the connectome are {have}, not {need}"))
+            faults.append(CosimError(f"{name} of the connectome are {have}, not {need}", mend=f"give {need}: one for each region"))
         elif (wrong := ~(np.abs(array) <= _LARGEST)).any():
             row = int(np.argwhere(wrong)[0][0])
             what = f"beyond {_LARGEST:g}" if np.isfinite(array).all() else "not finite"
-            faults.append(CosimError(f"{name} of the connectome are {what}", why=f"the first is that of {_names(tracts)[row]}"))
+            why = f"the first is that of {_names(tracts)[row]}"
+            faults.append(CosimError(f"{name} of the connectome are {what}", why=why, mend="give finite ones, or leave them out"))
     return faults
 
 

@@ -81,7 +81,11 @@ def _agreed(named: list[tuple[Path, Names]]) -> Names:
     for path, names in given[1:]:
         first, agreed = given[0]
         if len(names) != len(agreed):
-            raise CosimError(f"{first.name} names {len(agreed)} regions, {path.name} {len(names)}")
+            if first == path:
+                what = f"the rows and columns of {path.name} name {len(agreed)} and {len(names)} regions"
+            else:
+                what = f"{first.name} names {len(agreed)} regions, {path.name} {len(names)}"
+            raise CosimError(what, mend="name the same regions in both")
         differ = [place for place, (a, b) in enumerate(zip(agreed, names, strict=True)) if a != b]
         if differ:
             between = f"the rows and columns of {path.name}" if first == path else f"{first.name} and {path.name}"

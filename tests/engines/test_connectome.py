@@ -398,6 +398,11 @@ def test_names_may_have_a_file_of_their_own(tmp_path):
             "the rows and columns of w.csv name regions differently",
         ),
         (headed("abc", WEIGHTS), headed("ab", LENGTHS[:2, :2]), "w.csv names 3 regions, l.csv 2"),
+        (
+            headed("abc", WEIGHTS).rsplit("c,", 1)[0],
+            headed("abc", LENGTHS),
+            "the rows and columns of w.csv name 2 and 3 regions",
+        ),
         ("", headed("abc", LENGTHS), "w.csv is empty"),
         ("0,1\n0\n", "0,1\n1,0\n", "w.csv is not a table"),
         ("0,1\n0,x\n", "0,1\n1,0\n", "w.csv is not a table"),
@@ -736,13 +741,18 @@ def whole_text_in_zip(folder):
     return "file", "".join(FILES.values()).encode(), ".zip"
 
 
+NAMES = np.array(LABELS, "S2")
+"""Of one length: on strings of any length whose heap is damaged, HDF5 2.0.0 itself may loop for ever."""
+
+
 def whole_hdf5(folder):
     datasets = {**sparse_group("weights", WEIGHTS, "csr"), **sparse_group("lengths", LENGTHS + np.eye(3), "coo")}
-    return "hdf5", hdf5_file(folder, {**datasets, "labels": list(LABELS), "centres": PLACES}).read_bytes(), ".h5"
+    return "hdf5", hdf5_file(folder, {**datasets, "labels": NAMES, "centres": PLACES}).read_bytes(), ".h5"
 
 
 def whole_dense_hdf5(folder):
-    return "hdf5", from_hdf5(folder)["hdf5"].read_bytes(), ".h5"
+    datasets = {"weights": WEIGHTS, "tract_lengths": LENGTHS, "labels": NAMES, "centres": PLACES}
+    return "hdf5", hdf5_file(folder, datasets).read_bytes(), ".h5"
 
 
 def whole_graph(folder):
