@@ -15,10 +15,11 @@ Floats = NDArray[np.float64]
 
 
 class Arrivals:
-    """Rows of the external regions that have a link, for the history; mean and spread of each are logged at the end.
+    """Rows of the external regions that have a link, for the history; mean and noise of each are logged at the end.
 
-    A finite population that stands for a region brings noise: N cells that fire at r and are counted in bins T have a standard
-    deviation of sqrt(r / (N T)) beside what their rate does. It enters a mean field as drive, and can lift it over a threshold.
+    The noise is the standard deviation sqrt(<(x_n+1 - x_n)^2> / 2), to which what x does over many steps adds nothing. A finite
+    population that stands for a region brings noise: N cells that fire at r and are counted in bins T have a standard deviation of
+    sqrt(r / (N T)) beside what their rate does. It enters a mean field as drive, and can lift it over a threshold.
     """
 
     def __init__(self, network: Network, setup: Setup) -> None:
@@ -30,20 +31,23 @@ class Arrivals:
         self._labels, self._log = space.labels, setup.log
         self._linked = {name: setup.delays_ns[name] != NOT_FED for name in self.names}
         self._count = 0
+        self._last: dict[str, Floats] = {}
         self._sums = {name: np.zeros((2, len(space))) for name in self.names}
 
     def take(self, rows: Mapping[str, Floats]) -> dict[int, Floats]:
         """(steps, external channels) in SI units by channel of the history, from rows in the units of the ports."""
         for name, values in rows.items():
-            self._sums[name] += values.sum(axis=0), np.square(values).sum(axis=0)
+            steps = np.diff(values, axis=0, prepend=self._last.get(name, values[:1]))
+            self._sums[name] += values.sum(axis=0), np.square(steps).sum(axis=0)
+            self._last[name] = values[-1:].copy()
         self._count += len(next(iter(rows.values()))) if rows else 0
         return {self._channels[name]: values * self._scale[name] for name, values in rows.items()}
 
     def tell(self) -> None:
-        """Mean and standard deviation from step to step of what came in, a line a region."""
+        """Mean and noise of what came in, a line a region."""
         for name in self.names if self._count else ():
             mean = self._sums[name][0] / self._count
-            spread = np.sqrt(np.maximum(self._sums[name][1] / self._count - mean**2, 0.0))
+            noise = np.sqrt(self._sums[name][1] / self._count / 2)
             for i in np.flatnonzero(self._linked[name]):
-                self._log.info("%s came in at %.4g %s on average, sd %.3g from step to step", self._labels[i], mean[i],
-                               self._unit[name], spread[i])  # fmt: skip
+                self._log.info("%s came in at %.4g %s on average, noise of sd %.3g from step to step", self._labels[i], mean[i],
+                               self._unit[name], noise[i])  # fmt: skip

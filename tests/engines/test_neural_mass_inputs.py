@@ -369,16 +369,17 @@ def test_a_million_steps_do_not_grow_memory():
     assert held[1] - held[0] < 20_000  # bytes; a number kept from each step would be 8 MB
 
 
-def test_what_comes_in_from_outside_is_told_with_its_spread(caplog):
+def test_what_comes_in_from_outside_is_told_with_its_noise(caplog):
     caplog.set_level("INFO")
     engine = build(10, ["external"], connectome=CHAIN, external=["a"])
     for k in range(50):
         window = Window(k * 10 * MS, (k + 1) * 10 * MS)
-        values = 20.0 + 3.0 * np.random.default_rng(k).standard_normal((100, 1))
+        course = 20.0 + 10.0 * np.sin(2 * np.pi * (k * 100 + np.arange(100)) / 1250)  # four periods in all: mean 20
+        values = (course + 3.0 * np.random.default_rng(k).standard_normal(100))[:, None]
         engine.advance(window, {"external": Samples(window, values)})
     engine.close()
     told = next(record.message for record in caplog.records if "came in at" in record.message)
     words = told.split()
     assert words[0] == "a"
     assert float(words[4]) == pytest.approx(20.0, abs=4.5 * 3 / np.sqrt(5000))
-    assert float(words[words.index("sd") + 1]) == pytest.approx(3.0, abs=4.5 * 3 / np.sqrt(10_000))
+    assert float(words[words.index("sd") + 1]) == pytest.approx(3.0, abs=4.5 * 3 / np.sqrt(5000))
