@@ -17,7 +17,7 @@ BRAIN = {
         "labels": ["A", "B", "C", "D"],
     },
     "G": 1.0,
-    "initial": {"rate": ["5 Hz", "90 Hz", "20 Hz", "50 Hz"], "v": [-2.0, 0.5, -1.0, 0.1]},
+    "initial": {"r": ["5 Hz", "90 Hz", "20 Hz", "50 Hz"], "v": [-2.0, 0.5, -1.0, 0.1]},
 }
 
 
@@ -48,7 +48,7 @@ def cut_brain(transport, tmp_path, windows=("1 ms", "0.5 ms", "2 ms", "1 ms")):
         engines[name] = {"use": "neural_mass", "window": windows[i], "params": {**BRAIN, "only": [name]}}
         for j, other in enumerate("ABCD"):
             if WEIGHTS[i][j]:
-                rate = BRAIN["initial"]["rate"][j]
+                rate = BRAIN["initial"]["r"][j]
                 links[f"{other}_{name}"] = {
                     "from": f"{other}.rate",
                     "to": f"{name}.external[{other}]",

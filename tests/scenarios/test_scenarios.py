@@ -11,6 +11,7 @@ from cosim.claims import load_beside
 from cosim.pictures import draw_run
 from cosim.scenario.registry import find
 from cosim.sdk.contract import EngineContract
+from cosim.sdk.units import parse
 from scenarios import mean_field
 from tests.conftest import skip_unless_it_runs, skip_without_data
 
@@ -100,15 +101,16 @@ def _assert_same_region(plan, theory):
     brain = plan.engines["brain"].params
     (population,) = plan.engines["column"].params.populations.values()
     (own,) = plan.engines["column"].params.projections.values()
-    assert (brain.G, brain.tau, brain.eta, brain.J, brain.delta) == (
+    region = brain.parameters
+    assert (brain.G, parse(region["tau"], "s"), region["eta"], region["J"], region["delta"]) == (
         theory.G,
-        1e3 * theory.tau_s,
+        theory.tau_s,
         theory.eta,
         theory.J,
         theory.delta,
     )
-    assert (population.tau, population.eta, own.J) == (brain.tau, brain.eta, brain.J)
-    assert (population.delta, population.peak) == (brain.delta, theory.peak)
+    assert (population.tau, population.eta, own.J) == (parse(region["tau"], "ms"), region["eta"], region["J"])
+    assert (population.delta, population.peak) == (region["delta"], theory.peak)
 
 
 class TestPlant(EngineContract):
