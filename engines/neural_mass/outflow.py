@@ -48,6 +48,6 @@ class Outflow:
             for m in range(replicas):
                 sums.sum_ahead(total, count, position, ahead, history[m, channel], row)
                 for n in range(count):
-                    sums.add_now(total[n], position + n, now, history[m, channel])
+                    sums.add_now(total, n, position + n, now, history[m, channel])
                 found[:, m] += strength[m] * total
         return found.reshape(count, -1)

@@ -39,12 +39,14 @@ def integrate(
     replica, last, steps, position, first_step, block, dt, simulated, uniform, regional, driven, layers,
     streams, state, history, outputs, finite,
 ):
+    # views are made here and not in the steps: each counts a reference, which threads would have to agree on
     regions, root_dt = len(simulated), np.sqrt(dt)
     sums, row = np.zeros(({sums}, block, regions)), np.empty(block)
     sent = np.empty(({channels}, regions))
     for m in range(replica, last):
-        offset = m * regions
+        offset = uint64(m * regions)  # a place that cannot be negative is looked up without asking
 {constants}
+{views}
         for c in range(len(sent)):
             for i in range(regions):
                 sent[c, i] = history[m, c, simulated[i], position]
@@ -54,11 +56,11 @@ def integrate(
             at = position + done
 {ahead}
             for n in range(count):
-                column, step = at + n, uint64(first_step + done + n)
+                column, now, step = at + n, done + n, uint64(first_step + done + n)
 {now}
-{rows}
                 broken = 0
                 for i in range(regions):
+                    place = offset + uint64(i)
 {step}
                 for i in range(regions):
 {keep}
@@ -139,7 +141,7 @@ class Source:
         found = {name: f"c_{name}" for name in self.terms} | dict.fromkeys(self.inputs, "0.0")
         found |= {name: f"p_{name}" for name in self.uniform}
         found |= {name: f"p_{name}[i]" for name in self.regional}
-        return found | ({name: f"d_{name}[i]" for name in self.driven} if moving else {})
+        return found | ({name: f"driven[{k}, now, place]" for k, name in enumerate(self.driven)} if moving else {})
 
     def _constants(self) -> list[str]:
         lines = [f"p_{name} = uniform[m, {k}]" for k, name in enumerate(self.uniform)]
@@ -168,26 +170,25 @@ class Source:
         random = {state: f"normal(z_{state}[i], step)" for state in self.noisy}
         stepper = Stepper(self.equations, self.integrator, held, self.clamps, random)
         step = [f"x_{state} = state[m, {k}, i]" for k, state in enumerate(self.states)]
-        step += self._terms(held, [f"n_{j}[i]" for j in range(len(sums))], [f"sent[{c}, i]" for c in range(len(self.channels))])
+        step += self._terms(held, [f"n_{j}[n, i]" for j in range(len(sums))], [f"sent[{c}, i]" for c in range(len(self.channels))])
         step += stepper.lines()
         step += [f"state[m, {k}, i] = x_{state}" for k, state in enumerate(self.states)]
         step += [f"broken |= (x_{state} - x_{state}) != 0.0" for state in self.states]
         step += self._channel_lines(held) + [f"sent[{k}, i] = s_{k}" for k in range(len(self.channels))]
         step += self._expressions({f"o_{k}": expression for k, expression in enumerate(self.outputs.values())}, "out", held)
-        step += [f"y_{k}[i] = o_{k}" for k in range(len(self.outputs))]
-        rows = [f"n_{j} = sums[{j}, n]" for j in range(len(sums))]
-        rows += [f"d_{name} = driven[{k}, done + n, offset : offset + regions]" for k, name in enumerate(self.driven)]
-        rows += [f"y_{k} = outputs[{k}, done + n, offset : offset + regions]" for k in range(len(self.outputs))]
-        rows += [f"z_{state} = streams[m, {k}]" for k, state in enumerate(self.noisy)]
+        step += [f"outputs[{k}, now, place] = o_{k}" for k in range(len(self.outputs))]
+        views = [f"n_{j}, ahead_{j}, now_{j} = sums[{j}], layers[{k}][0], layers[{k}][1]" for j, k, _ in sums]
+        views += [f"past_{c} = history[m, {c}]" for c in range(len(self.channels))]
+        views += [f"z_{state} = streams[m, {k}]" for k, state in enumerate(self.noisy)]
         return _INTEGRATE.format(
             sums=max(1, len(sums)),
             channels=len(self.channels),
             constants=_lines(self._constants(), 8),
-            ahead=_lines([f"sum_ahead(sums[{j}], count, at, layers[{k}][0], history[m, {c}], row)" for j, k, c in sums], 12),
-            now=_lines([f"add_now(sums[{j}, n], column, layers[{k}][1], history[m, {c}])" for j, k, c in sums], 16),
-            rows=_lines(rows, 16),
+            ahead=_lines([f"sum_ahead(n_{j}, count, at, ahead_{j}, past_{c}, row)" for j, _, c in sums], 12),
+            now=_lines([f"add_now(n_{j}, n, column, now_{j}, past_{c})" for j, _, c in sums], 16),
+            views=_lines(views, 8),
             step=_lines(step, 20),
-            keep=_lines([f"history[m, {k}, simulated[i], column + 1] = sent[{k}, i]" for k in range(len(self.channels))], 20),
+            keep=_lines([f"past_{k}[simulated[i], column + 1] = sent[{k}, i]" for k in range(len(self.channels))], 20),
         )
 
     def _send(self) -> str:

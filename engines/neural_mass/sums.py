@@ -64,8 +64,8 @@ def sum_ahead(sums, count, at, connections, past, row):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_now(sums, at, connections, past):
-    """sums[i] += sum over connections of region i of weight * past[source, at - delay], every fourth into a sum of its own."""
+def add_now(sums, n, at, connections, past):
+    """sums[n, i] += sum over connections of region i of weight * past[source, at - delay], every fourth into a sum of its own."""
     first, source, delay, weight = connections
     if len(weight) == 0:
         return
@@ -82,7 +82,7 @@ def add_now(sums, at, connections, past):
         while p < last:
             a += weight[p] * flat[np.uint64(source[p]) * columns + np.uint64(at - delay[p])]
             p += 1
-        sums[i] += (a + b) + (c + d)
+        sums[n, i] += (a + b) + (c + d)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
