@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ ROOM = 1024
 """Columns of the history that are filled before the last ones are moved to its front."""
 WORTH_THREADS = 20_000
 """States times steps from which replicas are shared out: handing them to threads takes some 50 us."""
+MOST_ROOMS, FREE = 4, 3
+"""Arrays that are kept for later windows; what counts references of one that nobody else holds: list, loop and count."""
 _BESIDE = Path(__file__).with_name("sums.py")
 
 
@@ -46,6 +50,7 @@ class Simulation:
         self, network: Network, symbols: Symbols, link_delays_ns: NDArray[np.int64], seed: int, log: logging.Logger
     ) -> None:
         self.network, self.symbols = network, symbols
+        self._rooms: list[Floats] = []
         params, regions = network.params, network.regions
         self._dt_s = params.dt / 1e9
         self.noisy = self._noisy_states()
@@ -73,7 +78,7 @@ class Simulation:
         terms = [list(network.equations.noise).index(name) for name in self.noisy]  # whichever others are 0
         streams = [[randoms.streams(key, rows, k) for k in terms] for rows in everyone]
         self._streams = np.array(streams, np.uint64).reshape(params.replicas, len(self.noisy), len(simulated))
-        self._pool = ThreadPoolExecutor(params.threads) if params.threads > 1 and params.replicas > 1 else None
+        self._pool = ThreadPoolExecutor(params.threads - 1) if params.threads > 1 and params.replicas > 1 else None
         self._begin()
 
     # -- moving on -------------------------------------------------------------------------------------------------
@@ -93,7 +98,7 @@ class Simulation:
         CosimError
             A state is no longer finite: model, region, time and state.
         """
-        outputs = np.empty((len(self.network.wanted), steps, self.network.params.replicas * len(self._simulated)))
+        outputs = self._room((len(self.network.wanted), steps, self.network.params.replicas * len(self._simulated)))
         self.inflows = {name: np.empty((steps, self.network.params.replicas * len(self._external))) for name in self._outflow}
         done = 0
         while done < steps:
@@ -104,7 +109,7 @@ class Simulation:
             self._let_in({k: rows[part] for k, rows in arrived.items()}, count)
             whole = count == steps  # then no copies are needed
             moved = driven if whole else np.ascontiguousarray(driven[:, part])
-            out = outputs if whole else np.empty((len(outputs), count, outputs.shape[2]))
+            out = outputs if whole else self._room((len(outputs), count, outputs.shape[2]))
             self._integrate(first_step + done, count, moved, out)
             if not whole:
                 outputs[:, part] = out
@@ -123,6 +128,17 @@ class Simulation:
         self.state[:] = state["state"]
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _room(self, shape: tuple[int, ...]) -> Floats:
+        """An array to be filled and handed out: one of earlier windows that nobody holds any more, else a new one.
+
+        New memory comes page by page from the system, which takes as long as the kernel and is done by one core at a time.
+        """
+        for room in self._rooms:
+            if room.shape == shape and sys.getrefcount(room) == FREE:
+                return room
+        self._rooms = [np.empty(shape), *self._rooms[: MOST_ROOMS - 1]]
+        return self._rooms[0]
 
     @property
     def _each(self) -> range:
@@ -201,7 +217,10 @@ class Simulation:
             part(0, replicas)
         else:
             edges = [replicas * k // threads for k in range(threads + 1)]
-            list(self._pool.map(part, edges[:-1], edges[1:]))
+            others = [self._pool.submit(part, *edge) for edge in pairwise(edges[1:])]
+            part(0, edges[1])  # of this thread, while the others wake
+            for other in others:
+                other.result()
         if (finite < count).any():
             raise self._divergence(int(finite.argmin()), first_step + int(finite.min()) + 1)
 
