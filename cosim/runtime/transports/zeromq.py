@@ -157,9 +157,10 @@ class ZeroMQ:
         ZeroMQ (libzmq 4.3) loses what is still on its way to a socket that has as much as it wants when the other end goes.
         """
         while self._recorded:
-            header, content = receive(self._inbox) if self._inbox.poll(1000) else (None, None)
-            if header is not None and header.kind == wire.CONTROL and content.keys() & {"taken", "stop"}:
-                return
+            if self._inbox.poll(1000):
+                header, content = receive(self._inbox)
+                if header.kind == wire.CONTROL and content.keys() & {"taken", "stop"}:
+                    return
 
     def close(self) -> None:
         self._records.close(linger=-1)  # the disk may be slow; who does not want to wait ends this process
