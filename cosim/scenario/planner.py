@@ -197,7 +197,7 @@ class _Planner:
                 raise CosimError(f"[{selector}] selects channel {twice!r} twice" if twice else f"[{selector}] selects nothing")
             return engine, ports[port_name], rows
         except CosimError as error:
-            self._fault(path, CosimError(f"{engine}.{port_name}: {error.what}", why=error.why, mend=error.mend))
+            self._fault(path, error.about(f"{engine}.{port_name}"))
             return None
 
     def _compile(

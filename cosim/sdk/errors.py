@@ -31,6 +31,10 @@ class CosimError(Exception):
         self.where = self.where or where
         return self
 
+    def about(self, subject: str) -> CosimError:
+        """The same fault, told as ``subject: what``, and yet to be located."""
+        return CosimError(f"{subject}: {self.what}", why=self.why, mend=self.mend)
+
     def as_dict(self) -> dict[str, str]:
         """The four parts, as ``cosim check --json`` prints them."""
         return {"where": self.where, "what": self.what, "why": self.why, "mend": self.mend}
@@ -64,6 +68,12 @@ class ScenarioError(CosimError):
 
     def __str__(self) -> str:
         return "\n".join(str(fault) for fault in self.faults)
+
+
+def raise_all(faults: Sequence[CosimError]) -> None:
+    """Raise one fault as it is, several as a ScenarioError; nothing where there is none."""
+    if faults:
+        raise faults[0] if len(faults) == 1 else ScenarioError(faults)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -82,15 +82,24 @@ def si_dimension(unit: str) -> tuple[float, tuple[Fraction, ...]]:
     return float(f"{quantity.magnitude:.15g}"), tuple(found)
 
 
-def parse(text: str, unit: str) -> float:
-    """``"0.01 s"`` in ``unit``: ``parse("0.01 s", "ms") == 10.0``."""
+def split_quantity(text: str) -> tuple[float, str] | None:
+    """Number and unit of ``"0.01 s"``, ``"2mV"`` or ``"1 / ms"``, the unit empty where there is none; None: no quantity."""
     match = _QUANTITY.match(text)
     if match is None:
+        return None
+    number, unit = match.groups()
+    return float(number), f"1{unit}" if unit.startswith("/") else unit
+
+
+def parse(text: str, unit: str) -> float:
+    """``"0.01 s"`` in ``unit``: ``parse("0.01 s", "ms") == 10.0``."""
+    quantity = split_quantity(text)
+    if quantity is None:
         raise CosimError(f"{text!r} is not a quantity", mend=f"write a number and a unit, such as '1 {unit}'")
-    number, given = match.groups()
+    number, given = quantity
     if not given and unit != "1":
         raise CosimError(f"{text!r} has no unit", mend=f"write '{text.strip()} {unit}' if that is what you mean")
-    return float(number) * factor(f"1{given}" if given.startswith("/") else given or "1", unit)
+    return number * factor(given or "1", unit)
 
 
 def parse_ns(text: str) -> int:

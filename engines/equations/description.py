@@ -43,6 +43,12 @@ class State(Params):
     clamp: Annotated[Bounds, Field(description="where it is kept after every step and stage; null: no bound")] = (None, None)
     about: str = ""
 
+    @property
+    def si_clamp(self) -> tuple[float | None, float | None]:
+        """The clamp in SI units."""
+        low, high = (None if bound is None else bound * dimensions.si_factor(self.unit) for bound in self.clamp)
+        return low, high
+
     def beyond(self, value: float) -> str:
         """What an initial value must be and is not, or nothing."""
         return _beyond(value, self.range) or _beyond(value, self.clamp)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from cosim.sdk import CosimError, ScenarioError
+from cosim.sdk import CosimError
+from cosim.sdk.errors import raise_all
 from engines.neural_mass.drives import check_drives
 from engines.neural_mass.history import read_history
 from engines.neural_mass.network import Network, build_network
@@ -24,8 +25,7 @@ def checked_network(params: NeuralMassParams) -> Network:
             read_history(network, 1)
         except CosimError as error:
             faults.append(error)
-    if faults:
-        raise ScenarioError(faults) if len(faults) > 1 else faults[0]
+    raise_all(faults)
     return network
 
 

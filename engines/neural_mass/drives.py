@@ -90,7 +90,7 @@ def check_drives(network: Network) -> list[CosimError]:
         try:
             make()
         except CosimError as error:
-            faults.append(CosimError(f"{key}: {error.what}", why=error.why, mend=error.mend))
+            faults.append(error.about(key))
     return faults
 
 

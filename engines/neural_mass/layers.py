@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cosim.sdk import CosimError, did_you_mean
-from cosim.sdk.errors import ScenarioError
+from cosim.sdk.errors import raise_all
+from cosim.sdk.units import split_quantity
 from engines.connectome import Connectome, build_connectome
 from engines.equations.description import Equations
 from engines.equations.dimensions import NONE, Dimension, of_expression, of_unit, si_factor
@@ -16,7 +16,6 @@ from engines.equations.expression import Expression, read
 from engines.neural_mass.description import Function, RegionDescription, Term, fit
 from engines.neural_mass.params import LayerParams, NeuralMassParams
 
-_QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
 _SIGMOID = ("midpoint", "slope", "height")
 
 
@@ -112,11 +111,8 @@ def build_layers(params: NeuralMassParams, description: RegionDescription, equat
             if layers[-1].connectome.space.labels != labels:
                 raise CosimError("its connectome has other regions than the engine's", mend="use the same names in the same order")
         except CosimError as error:
-            faults.append(CosimError(f"coupling {name!r}: {error.what}", why=error.why, mend=error.mend))
-    if len(faults) > 1:
-        raise ScenarioError(faults)
-    if faults:
-        raise faults[0]
+            faults.append(error.about(f"coupling {name!r}"))
+    raise_all(faults)
     return layers
 
 
@@ -147,7 +143,7 @@ def _sends(text: str, name: str, description: RegionDescription, equations: Equa
     try:
         sends = read(text, f"couplings.{name}.sends")
     except CosimError as error:
-        raise CosimError(f"sends: {error.what}", why=error.why, mend=error.mend) from None
+        raise error.about("sends") from None
     known = [*description.given(), *equations.expressions]
     unknown = sorted(sends.names() - set(known))
     if unknown:
@@ -160,14 +156,14 @@ def _in_si(value: float | str, unit: str, what: str) -> tuple[float, Dimension]:
     """In SI units, and its dimension; a number is in ``unit``."""
     if not isinstance(value, str):
         return value * si_factor(unit), of_unit(unit)
-    match = _QUANTITY.fullmatch(value)
-    if match is None or not math.isfinite(float(match.group(1))):
+    quantity = split_quantity(value)
+    if quantity is None or not math.isfinite(quantity[0]):
         raise CosimError(f"{what}: {value!r} is not a number with a unit", mend="write it like '0.2 mV'")
-    given = f"1{match.group(2)}" if match.group(2).startswith("/") else match.group(2) or "1"
+    found, given = quantity[0], quantity[1] or "1"
     try:
-        return float(match.group(1)) * si_factor(given), of_unit(given)
+        return found * si_factor(given), of_unit(given)
     except CosimError as error:
-        raise CosimError(f"{what}: {error.what}", why=error.why, mend=error.mend) from None
+        raise error.about(what) from None
 
 
 def _sigmoid(given: LayerParams, term: Term, sent: Dimension) -> dict[str, float]:

@@ -10,6 +10,7 @@ where delays do not matter. Newton's method solves each region for given c, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Rest:
 
     def solved(self) -> Floats:
         """(replicas, regions) of the parameter."""
-        return np.array([self._rest(m)[-1] for m in range(self._network.params.replicas)])
+        return np.array([rest[-1] for rest in self._rests])
 
     def sensitivity(self) -> Floats:
         """(replicas, regions): dp_i / dtarget_i at rest, with what the regions receive from each other held."""
@@ -67,12 +68,17 @@ class Rest:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _rests(self) -> list[Floats]:
+        """(states + 1, regions) of each replica: states at rest and the parameter."""
+        return [self._rest(m) for m in range(self._network.params.replicas)]
+
     def _parameter_scale(self) -> float:
         return si_factor(unit_of(self._network.description, self._tune.parameter))
 
     def _linearised(self, m: int) -> Floats:
         """(states * regions) squared: d(derivative of state a of region i) / d(state b of region j)."""
-        regional, rest = self._symbols.regional_values[m], self._rest(m)
+        regional, rest = self._symbols.regional_values[m], self._rests[m]
         sums = self._received(m, regional, rest)
         states, regions = len(rest) - 1, rest.shape[1]
         small = _SMALL * np.maximum(np.abs(rest), 1e-3 * self._scale[:, None])
@@ -95,7 +101,7 @@ class Rest:
 
     def _local(self, m: int) -> Floats:
         regional, middle = self._symbols.regional_values[m], self.target
-        rest = self._rest(m)
+        rest = self._rests[m]
         sums, found = self._received(m, regional, rest), []
         for sign in (1, -1):
             self.target = middle + sign * self._small_target

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, format_ns
 from engines.equations.compiled import load_compiled
-from engines.equations.dimensions import si_factor
 from engines.neural_mass.history import read_history
 from engines.neural_mass.network import Network
 from engines.neural_mass.outflow import Outflow
@@ -161,15 +160,11 @@ class Simulation:
 
     def _source(self) -> Source:
         network, symbols, described = self.network, self.symbols, self.network.description
-        clamps = {
-            name: tuple(None if bound is None else bound * si_factor(state.unit) for bound in state.clamp)
-            for name, state in described.states.items()
-        }
         return Source(
             network.equations,
             network.layers,
             network.params.integrator,
-            clamps,  # type: ignore[arg-type]
+            {name: state.si_clamp for name, state in described.states.items()},
             symbols.uniform,
             symbols.regional,
             symbols.driven,

@@ -52,7 +52,7 @@ def tuned(network: Network, setup: Setup) -> Mapping[str, Floats]:
             tune.parameter, which, growth.max(),
         )  # fmt: skip
     if tune.method == "iterative":
-        found = _iterated(whole, tune, setup, found)
+        found = _iterated(whole, tune, setup, rest)
         _hold_bounds(whole, tune, found)
     factor = si_factor(unit_of(network.description, tune.parameter))
     setup.log.info(
@@ -78,11 +78,10 @@ def _hold_bounds(network: Network, tune: TuneParams, found: Floats) -> None:
             )
 
 
-def _iterated(network: Network, tune: TuneParams, setup: Setup, found: Floats) -> Floats:
+def _iterated(network: Network, tune: TuneParams, setup: Setup, rest: Rest) -> Floats:
     """(replicas, regions) with which the simulated averages are within the tolerance."""
     unit = unit_of_output(network.description, tune.output)
-    rest = Rest(network, tune, setup)
-    sensitivity = rest.sensitivity()
+    found, sensitivity = rest.solved(), rest.sensitivity()
     tolerance = _tolerance(tune, unit, rest.target)
     steps = tune.duration // network.params.dt
     share, before = np.ones_like(found), np.zeros_like(found)  # of a full correction: halved where the last one overshot

@@ -87,7 +87,7 @@ def by_region(value: Any, unit: str, space: Space, name: str, default: float | N
                 try:
                     found[space.select(selector)] = number(item, unit)
                 except CosimError as error:
-                    raise CosimError(f"{name}: {error.what}", why=error.why, mend=error.mend) from None
+                    raise error.about(name) from None
         left_out = [label for label, item in zip(space.labels, found, strict=True) if np.isnan(item)]
         if left_out:
             more = f" and {len(left_out) - 8} more" if len(left_out) > 8 else ""

@@ -183,4 +183,4 @@ def _select(space: Space, selectors: Sequence[str | int], name: str) -> Ints:
     try:
         return space.select(list(selectors))
     except CosimError as error:
-        raise CosimError(f"{name}: {error.what}", why=error.why, mend=error.mend) from None
+        raise error.about(name) from None

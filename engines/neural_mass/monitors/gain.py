@@ -99,7 +99,7 @@ class ScalpParams(_Sensors):
         try:
             gain = read_tvb(sensors, taken.space.labels)
         except CosimError as error:
-            raise CosimError(f"monitors.{name}: {error.what}", why=error.why, mend=error.mend) from None
+            raise error.about(f"monitors.{name}") from None
         matrix = gain.columns(taken.space.labels, f"monitors.{name}: {sensors}")
         return gain, matrix - self._reference(name, gain, matrix)
 

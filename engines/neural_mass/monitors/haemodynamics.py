@@ -10,7 +10,6 @@ from typing import Any
 
 from engines.equations.compiled import imports_of, load_compiled
 from engines.equations.description import Checker, Description, Equations, read_description
-from engines.equations.dimensions import si_factor
 from engines.equations.stepping import Stepper
 
 HERE = Path(__file__).parent
@@ -69,10 +68,7 @@ class Model:
         """The kernel's module; ``shown`` is the output that it gives."""
         described, equations = self.description, self.equations
         held = {name: f"p_{name}" for name in described.parameters} | {"activity": "u_activity"}
-        clamps = {
-            name: (_scaled(state.clamp[0], state.unit), _scaled(state.clamp[1], state.unit))
-            for name, state in described.states.items()
-        }
+        clamps = {name: state.si_clamp for name, state in described.states.items()}
         stepper = Stepper(equations, "heun", held, clamps, {})
         step = [f"x_{name} = state[{k}, i]" for k, name in enumerate(described.states)]
         step += [*stepper.lines(), *(f"state[{k}, i] = x_{name}" for k, name in enumerate(described.states))]
@@ -96,10 +92,6 @@ def shipped() -> dict[str, Path]:
 def read_haemodynamics(path: Path) -> Model:
     """A model's file, checked."""
     return Model(path, *read_description(path, Haemodynamics))
-
-
-def _scaled(bound: float | None, unit: str) -> float | None:
-    return None if bound is None else bound * si_factor(unit)
 
 
 def _lines(lines: list[str], spaces: int) -> str:
