@@ -15,7 +15,20 @@ ROOT = Path(__file__).parent.parent
 STANDARD = sys.stdlib_module_names
 ENGINE_TOOLS = {"numpy", "scipy", "numba", "h5py", "pydantic", "pydantic_core", "networkx", "ruamel"}
 """What all engines and couplers may use; a simulator is imported inside its engine's __init__."""
-KERNELS = {"kernels", "maths", "primitives", "randoms", "sums"}
+KERNELS = {
+    "maths",
+    "primitives",
+    "randoms",
+    "sums",
+    "background",
+    "barrier",
+    "delivery",
+    "draws",
+    "quadratic",
+    "rows",
+    "rules",
+    "surroundings",
+}
 """Files of compiled functions, imported where an engine is built."""
 
 

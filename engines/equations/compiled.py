@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -30,8 +31,10 @@ def imports_of(code: str) -> list[str]:
     return [f"from engines.equations.{file} import {', '.join(names)}" for file, names in used.items() if names]
 
 
-def load_compiled(title: str, code: str, log: logging.Logger, *beside: Path) -> ModuleType:
-    """The module of some code. Its functions carry their signatures, so they are compiled, or read from disk, when it is imported.
+def load_compiled(
+    title: str, code: str, log: logging.Logger, *beside: Path, first: Callable[[ModuleType], object] = lambda module: None
+) -> ModuleType:
+    """The module of some code, compiled or read from disk: functions that carry their signatures when it is imported.
 
     Parameters
     ----------
@@ -39,12 +42,15 @@ def load_compiled(title: str, code: str, log: logging.Logger, *beside: Path) -> 
         What a user is told is being compiled.
     beside
         Files of ours from which the code imports functions: they become part of it, so they are part of its hash.
+    first
+        Calls functions of the module that have no signatures, so that they are compiled here too.
     """
     key = hashlib.sha256()
     for text in (version("numba"), code, *_texts(*(HERE / f"{name}.py" for name in FUNCTIONS), *beside)):
         key.update(text.encode() + b"\0")
     name = key.hexdigest()[:24]
     if (known := sys.modules.get(f"cosim_kernels_{name}")) is not None:
+        first(known)
         return known
     _find_room()
     folder = made_once("kernels", name, lambda made: _write(made / "kernel.py", code))
@@ -53,6 +59,7 @@ def load_compiled(title: str, code: str, log: logging.Logger, *beside: Path) -> 
         log.info("compiling %s (once on this machine)", title)
     began = time.perf_counter()
     module = _import(f"cosim_kernels_{name}", folder / "kernel.py")
+    first(module)
     if not compiled:
         log.info("compiled %s in %.1f s", title, time.perf_counter() - began)
     return module

@@ -60,6 +60,10 @@ class Derivatives(ast.NodeTransformer):
         except CosimError as error:
             raise error.located(expression.where) from None
 
+    def of(self, expression: Expression, symbol: str) -> Expression:
+        """The derivative of an expression; what it rests on is then in ``expressions``."""
+        return Expression(f"derivative({expression.text}, {symbol})", self._of(expression.tree, symbol), expression.where)
+
     def visit_Call(self, call: ast.Call) -> ast.expr:
         arguments = [self.visit(argument) for argument in call.args]
         if isinstance(call.func, ast.Name) and call.func.id == DERIVATIVE:

@@ -11,6 +11,7 @@ from cosim.sdk import CosimError, Duration, InputFile, Params, format_ns
 from cosim.sdk.errors import ScenarioError
 from cosim.sdk.units import from_file, told
 from engines.connectome import ConnectomeParams
+from engines.equations.quantities import Quantity
 from engines.equations.stepping import Integrator
 from engines.neural_mass import values
 from engines.neural_mass.description import Function, RegionDescription, model_file, read_model
@@ -29,18 +30,6 @@ def _bare(value: Any) -> Any:
 
 Value = Annotated[float | list[float] | dict[str | int, float], BeforeValidator(_bare)]
 """One number; one for each region; or by region or group, with ``default`` for the rest. In the unit of the symbol."""
-
-
-def _as_written(value: Any, info: ValidationInfo) -> Any:
-    """A number from a file as text, so that its unit is asked for where the unit is known; 0 is 0 in any unit."""
-    if value is None or isinstance(value, str):
-        return value
-    found = told(lambda: values.number(value, "1"))
-    return f"{found!r}" if from_file(info) and found else found
-
-
-Quantity = Annotated[float | str | None, BeforeValidator(_as_written)]
-"""A number in Python, text with a unit in a file."""
 
 
 def _model(name: Any, info: ValidationInfo) -> Path:

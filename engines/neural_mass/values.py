@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cosim.sdk import CosimError, Space, did_you_mean, format_ns
-from cosim.sdk.units import parse
 from engines.equations.dimensions import si_factor
+from engines.equations.quantities import number
 
 if TYPE_CHECKING:
     from engines.neural_mass.description import RegionDescription
@@ -37,28 +36,6 @@ def unit_of(description: RegionDescription, name: str) -> str:
 def unit_of_output(description: RegionDescription, name: str) -> str:
     """The unit of an output of the model, or of a state that is shown as one."""
     return description.outputs[name].unit if name in description.outputs else description.states[name].unit
-
-
-def number(value: Any, unit: str, is_from_file: bool = False) -> float:
-    """A number in ``unit``, from a number or from text with a unit."""
-    if isinstance(value, str):
-        found = parse(value, unit)
-    elif isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise CosimError(f"{value!r} is not a number", mend=f"write a number in {unit}" if unit != "1" else "")
-    elif is_from_file and unit != "1" and value != 0:
-        raise CosimError(f"{value} has no unit", mend=f"write '{value} {unit}' if that is what you mean")
-    else:
-        found = _float(value)
-    if not np.isfinite(found):
-        raise CosimError(f"{value} is not finite")
-    return found
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # of a whole number of more than 308 digits
-        return math.inf
 
 
 def numbers(value: Any, unit: str, is_from_file: bool = False) -> list[float]:

@@ -2,127 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from cosim.sdk import CosimError, format_ns, nearest_multiples
+from cosim.sdk import CosimError, did_you_mean
 from cosim.sdk.errors import raise_all
-from engines.point_neurons.params import CurrentInput, Lif, Network, Projection, Qif, RateInput, SpikesInput
+from engines.equations.dimensions import si_factor
+from engines.equations.quantities import number
+from engines.equations.stepping import refuse_misfits
+from engines.point_neurons.description import read_model
+from engines.point_neurons.distributions import numbers_of
+from engines.point_neurons.lists import Edges
+from engines.point_neurons.params import Distribution, DriveInput, Network, Population, SpikesInput, Value
+from engines.point_neurons.projection_checks import check_projections
+from engines.point_neurons.projections import neurons_of
+from engines.point_neurons.receptors import receptor_of
+from engines.point_neurons.variant import linear_part
 
-OUTPUTS = ("spikes", "rate", "potential")
-_RULE_NEEDS = {"fixed_indegree": "indegree", "bernoulli": "probability"}
+OUTPUTS = ("spikes", "rate")
 
 
-def check(params: Network) -> None:
-    """Raise a CosimError, or a ScenarioError for several, when the network cannot be built."""
-    raise_all([*_populations(params), *_projections(params), *_inputs(params), *_recorded(params)])
-
-
-def partners(params: Network) -> dict[str, int]:
-    """All that a projection may come from, with its size: populations, then spike inputs."""
-    sizes = {name: population.size for name, population in params.populations.items()}
-    return sizes | {name: port.size for name, port in params.inputs.items() if isinstance(port, SpikesInput)}
+def check(params: Network, edges: Mapping[str, Edges] | None = None) -> None:
+    """Raise a CosimError, or a ScenarioError for several, when the network cannot be built; ``edges`` as ``connect`` takes them."""
+    raise_all([*_populations(params), *check_projections(params, edges), *_inputs(params), *_recorded(params)])
 
 
 def _populations(params: Network) -> Iterator[CosimError]:
-    for name, population in params.populations.items():
-        where = f"params.populations.{name}"
-        if isinstance(population, Lif):
-            if population.t_ref % params.dt:
-                yield _off_grid(population.t_ref, params.dt, f"{where}.t_ref")
-            if population.V_reset >= population.V_th:
-                why = f"V_reset is {population.V_reset} mV, V_th {population.V_th} mV"
-                yield CosimError("a neuron that is reset above its threshold never stops firing", where=where, why=why)
+    for name, population in neurons_of(params).items():
+        where, described = f"params.populations.{name}", population.description
+        for section, known in (("parameters", described.parameters), ("initial", described.states)):
+            for symbol, value in getattr(population, section).items():
+                at = f"{where}.{section}.{symbol}"
+                if symbol not in known:
+                    what = f"{population.model.stem} has no {'parameter' if section == 'parameters' else 'state'} {symbol!r}"
+                    yield CosimError(what, where=at, mend=did_you_mean(symbol, known))
+                    continue
+                item = known[symbol]
+                yield from (fault.located(at) for fault in _value(symbol, value, item.unit, population.size, item.beyond))
+        yield from _scheme(population, where)
+        for key, source in population.poisson.items():
+            yield from _spike(params, name, source.weight, source.receptor, f"{where}.poisson.{key}")
 
 
-def _projections(params: Network) -> Iterator[CosimError]:
-    sizes = partners(params)
-    for name, projection in params.projections.items():
-        where = f"params.projections.{name}"
-        if projection.source not in sizes:
-            yield _unknown(projection.source, sizes, f"{where}.from")
-        elif projection.target not in params.populations:
-            yield _unknown(projection.target, params.populations, f"{where}.to")
-        else:
-            yield from _rule(projection, sizes, where)
-            yield from _strength(projection, params.populations[projection.target], where)
-            yield from _delay(projection, params, where)
-
-
-def _rule(projection: Projection, sizes: dict[str, int], where: str) -> Iterator[CosimError]:
-    sources, targets = sizes[projection.source], sizes[projection.target]
-    for rule, key in _RULE_NEEDS.items():
-        given = getattr(projection, key) is not None
-        if given != (projection.rule == rule):
-            what = f"{key} says nothing to the rule {projection.rule}" if given else f"the rule {rule} needs {key}"
-            yield CosimError(what, where=where, mend=f"leave {key} out, or choose rule: {rule}" if given else f"give {key}")
-    if projection.rule == "one_to_one" and sources != targets:
-        yield CosimError("one_to_one joins populations of one size", where=where, why=f"{sources} neurons to {targets}")
-    alone = sources == 1 or projection.rule == "one_to_one"
-    if not projection.autapses and projection.source == projection.target and alone:
-        yield CosimError("without autapses nothing is left to connect", where=where, mend="autapses: true")
-
-
-def _strength(projection: Projection, target: Lif | Qif, where: str) -> Iterator[CosimError]:
-    wanted, other = ("weight", "J") if isinstance(target, Lif) else ("J", "weight")
-    if getattr(projection, wanted) is None or getattr(projection, other) is not None:
-        mend = f"give {wanted}, and not {other}"
-        yield CosimError(f"a projection onto {target.model} neurons has a {wanted}", where=where, mend=mend)
-    if isinstance(target, Qif) and projection.rule == "all_to_all" and not projection.autapses:
-        why = "all_to_all onto qif goes through the mean rate, which the neuron itself is a part of"
-        yield CosimError("autapses cannot be left out of a mean rate", where=where, why=why, mend="autapses: true, or another rule")
-
-
-def _delay(projection: Projection, params: Network, where: str) -> Iterator[CosimError]:
-    if projection.delay is None:
+def _value(symbol: str, value: Value, unit: str, size: int, beyond: object) -> Iterator[CosimError]:
+    """Faults of what a parameter or state is given."""
+    if isinstance(value, Distribution):
+        try:
+            numbers_of(value, unit)
+        except CosimError as error:
+            yield error
         return
-    if projection.delay % params.dt:
-        yield _off_grid(projection.delay, params.dt, f"{where}.delay")
-    elif projection.delay < params.dt and projection.source in params.populations:
-        yield CosimError(
-            "a delay within the engine is at least one step", where=f"{where}.delay", mend=f"{format_ns(params.dt)} or more"
-        )
+    values = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and len(value) != size:
+        yield CosimError(f"{len(value)} values for {size} neurons", mend="give one for all, one for each, or a distribution")
+    for item in values:
+        try:
+            found = number(item, unit)
+        except CosimError as error:
+            yield error
+            return
+        assert callable(beyond)
+        if why := beyond(found):
+            yield CosimError(f"{symbol} is {found:g} {unit}".removesuffix(" 1"), why=why)
+            return
+
+
+def _scheme(population: Population, where: str) -> Iterator[CosimError]:
+    """A CosimError where the equations cannot be integrated as the scenario or the model says."""
+    described, equations = read_model(population.model)
+    try:
+        if population.scheme in ("exact", "quadratic"):
+            linear_part(described, equations, population.scheme)
+        else:
+            refuse_misfits(equations, population.scheme, tuple(equations.noise))
+    except CosimError as error:
+        yield error.located(f"{where}.integrator" if population.integrator else where)
+
+
+def _spike(params: Network, target: str, weight: float | str | None, receptor: str | None, where: str) -> Iterator[CosimError]:
+    """Faults of the weight of a background spike, or of one of a rate."""
+    try:
+        receptor_of(neurons_of(params)[target].description, receptor, lambda unit: (number(weight, unit),) * 2)
+    except CosimError as error:
+        yield error.located(f"{where}.weight")
 
 
 def _inputs(params: Network) -> Iterator[CosimError]:
+    neurons = neurons_of(params)
+    taken = dict[tuple[str, str], str]()
     for name, port in params.inputs.items():
         where = f"params.inputs.{name}"
-        if name in OUTPUTS or name in params.populations:
-            what = f"the name {name!r} is taken by {'an output' if name in OUTPUTS else 'a population'}"
+        if name in (*OUTPUTS, *params.record) or name in params.populations:
+            what = f"the name {name!r} is taken by {'a population' if name in params.populations else 'an output'}"
             yield CosimError(what, where=where, mend="choose another")
-        if not isinstance(port, (RateInput, CurrentInput)):
+        if isinstance(port, SpikesInput):
             continue
-        if port.target not in params.populations:
-            yield _unknown(port.target, params.populations, f"{where}.to")
-        elif isinstance(port, RateInput):
-            lif = isinstance(params.populations[port.target], Lif)
-            if lif and (port.weight is None or port.J is not None):
-                yield CosimError(
-                    "a rate onto lif neurons becomes Poisson spikes", where=where, mend="give the weight of a spike, and not J"
-                )
-            if not lif and port.weight is not None:
-                yield CosimError("a rate onto qif neurons has no weight", where=where, mend="give J, or leave both out")
+        if port.target not in neurons:
+            yield _unknown(port.target, neurons, f"{where}.to")
+        elif not isinstance(port, DriveInput):
+            yield from _spike(params, port.target, port.weight, port.receptor, where)
+        elif port.input not in (inputs := neurons[port.target].description.inputs):
+            what = f"{neurons[port.target].model.stem} has no input {port.input!r}"
+            yield CosimError(what, where=f"{where}.input", mend=did_you_mean(port.input, inputs))
+        elif (other := taken.setdefault((port.target, port.input), name)) != name:
+            what = f"{port.input} of {port.target} comes over {other!r} already"
+            yield CosimError(what, where=where, mend="link both sources to that port: they are summed")
 
 
 def _recorded(params: Network) -> Iterator[CosimError]:
-    models = set()
-    for name, neurons in params.record_potential.items():
-        where = f"params.record_potential.{name}"
-        if name not in params.populations:
-            yield _unknown(name, params.populations, where)
+    neurons = neurons_of(params)
+    for port, selected in params.record.items():
+        where, units = f"params.record.{port}", dict[str, str]()
+        if port in OUTPUTS:
+            yield CosimError(f"{port} is always given out", where=where, mend="leave it out of record")
             continue
-        models.add(params.populations[name].model)
-        size = params.populations[name].size
-        if neurons and max(neurons) >= size:
-            yield CosimError(f"{name} has no neuron {max(neurons)}", where=where, why=f"it has {size}, counted from 0")
-    if len(models) > 1:
-        why = "those of lif are in mV, those of qif have no unit"
-        yield CosimError("one port cannot give potentials of both models", where="params.record_potential", why=why)
+        if not selected:
+            yield CosimError("nothing is chosen", where=where, mend="name populations, and their neurons or all")
+        for name, chosen in selected.items():
+            if name not in neurons:
+                yield _unknown(name, neurons, f"{where}.{name}")
+                continue
+            described, equations = read_model(neurons[name].model)
+            if port not in {*described.outputs, *described.states}:
+                what = f"{neurons[name].model.stem} has no output or state {port!r}"
+                yield CosimError(what, where=f"{where}.{name}", mend=did_you_mean(port, [*described.outputs, *described.states]))
+                continue
+            units[name] = described.outputs[port].unit if port in described.outputs else described.states[port].unit
+            used = equations.symbols_of(equations.outputs[port]) if port in equations.outputs else frozenset[str]()
+            if moving := sorted(used & {*described.inputs, *described.receptors}):
+                what = f"{port} rests on {', '.join(moving)}, which is held over a step and then gone"
+                yield CosimError(what, where=f"{where}.{name}", mend="record outputs of states and parameters")
+            size = neurons[name].size
+            if isinstance(chosen, list) and chosen and max(chosen) >= size:
+                yield CosimError(
+                    f"{name} has no neuron {max(chosen)}", where=f"{where}.{name}", why=f"it has {size}, counted from 0"
+                )
+        if len({si_factor(unit) for unit in units.values()}) > 1:
+            told = ", ".join(f"{unit} of {name}" for name, unit in units.items())
+            yield CosimError("one port has one unit", where=where, why=told, mend="give outputs of the models names of their own")
 
 
 def _unknown(name: str, known: Iterable[str], where: str) -> CosimError:
-    return CosimError(f"there is no {name!r}", where=where, mend=f"one of {', '.join(known)}")
-
-
-def _off_grid(value_ns: int, dt_ns: int, where: str) -> CosimError:
-    what = f"{format_ns(value_ns)} is not a whole number of {format_ns(dt_ns)} steps"
-    return CosimError(what, where=where, mend=f"nearest: {nearest_multiples(value_ns, dt_ns)}")
+    return CosimError(f"there is no population of neurons {name!r}", where=where, mend=did_you_mean(name, list(known)))

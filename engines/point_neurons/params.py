@@ -2,105 +2,154 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
 
-from cosim.sdk import Duration, Params, Unit
+from cosim.sdk import CosimError, Duration, InputFile, Params, Unit
+from cosim.sdk.errors import ScenarioError
+from cosim.sdk.units import told
+from engines.equations.quantities import Quantity
+from engines.point_neurons.description import NeuronDescription, Scheme, model_file, read_model
 
 Count = Annotated[int, Field(ge=1)]
-Plain = Annotated[float, Unit("1")]
 Rate = Annotated[float, Unit("Hz"), Field(ge=0)]
-Ms = Annotated[float, Unit("ms"), Field(gt=0)]
-Mv = Annotated[float, Unit("mV")]
-Pa = Annotated[float, Unit("pA")]
 
 
-class LifStart(Params):
-    """Potentials at time 0, one independent draw a neuron."""
+def _model(name: Any, info: ValidationInfo) -> Path:
+    def read() -> Path:
+        path = name if isinstance(name, Path) else model_file(str(name), Path((info.context or {}).get("folder", ".")))
+        try:
+            read_model(path)
+        except CosimError as error:
+            faults = error.faults if isinstance(error, ScenarioError) else (error,)
+            raise CosimError("\n".join([f"{path.name} has faults", *map(str, faults)])) from None
+        return path
 
-    distribution: Literal["value", "uniform", "normal"] = "value"
-    mean: Mv | None = Field(default=None, description="centre; E_L when left out")
-    spread: Annotated[float, Unit("mV"), Field(ge=0)] = Field(
-        default=0.0, description="half width of the uniform, or standard deviation of the normal"
-    )
-
-
-class QifStart(Params):
-    """Potentials at time 0.
-
-    ``lorentzian`` puts them on the quantiles of a Lorentzian, in a random order so that they do not go with eta. With centre v
-    and half width pi tau r it fires at r and has the mean potential v (Montbrió, Pazó and Roxin 2015, Lorentzian ansatz).
-    """
-
-    distribution: Literal["lorentzian", "value", "uniform", "normal"] = "lorentzian"
-    mean: Plain = Field(default=-2.0, description="centre")
-    spread: Annotated[float, Unit("1"), Field(ge=0)] | None = Field(
-        default=None, description="half width or standard deviation; pi tau initial_rate when left out"
-    )
+    path: Path = told(read)
+    return path
 
 
-class LifBackground(Params):
-    """Independent Poisson spikes into every neuron."""
+class Distribution(Params):
+    """Independent draws, one for each neuron or synapse, in the unit of what is drawn; give one of the kinds."""
 
-    rate: Rate = Field(description="of the spikes into one neuron")
-    weight: Pa = Field(description="jump of the synaptic current; below zero it is inhibitory")
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    uniform: Annotated[tuple[Quantity, Quantity] | None, Field(description="[low, high]")] = None
+    normal: Annotated[tuple[Quantity, Quantity] | None, Field(description="[mean, standard deviation]")] = None
+    lognormal: Annotated[tuple[Quantity, float] | None, Field(description="[median, standard deviation of the logarithm]")] = None
+    exponential: Annotated[Quantity | None, Field(description="mean")] = None
+    lorentzian: Annotated[
+        tuple[Quantity, Quantity] | None,
+        Field(description="[centre, half width]: no draws but the quantiles, in the order of the neurons; not for synapses"),
+    ] = None
+    shuffled: Annotated[bool, Field(description="the quantiles of a lorentzian in random order")] = False
+    low: Annotated[Quantity | None, Field(description="what is below is drawn again")] = None
+    high: Annotated[Quantity | None, Field(description="what is above is drawn again")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Distribution:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give one of {', '.join(KINDS)}" + (f", not {' and '.join(given)}" if given else ""))
+        return self
+
+    @property
+    def kind(self) -> str:
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
 
-class QifBackground(Params):
-    """Independent Poisson spikes into every neuron."""
+KINDS = ("uniform", "normal", "lognormal", "exponential", "lorentzian")
+Value = Annotated[
+    Annotated[Distribution, Tag("draws")] | Annotated[list[Quantity], Tag("list")] | Annotated[Quantity, Tag("one")],
+    Discriminator(
+        lambda value: "draws" if isinstance(value, (dict, Distribution)) else "list" if isinstance(value, list) else "one"
+    ),
+]
+"""One number; one for each neuron; or a distribution."""
+Draw = Annotated[
+    Annotated[Distribution, Tag("draws")] | Annotated[Quantity, Tag("one")],
+    Discriminator(lambda value: "draws" if isinstance(value, (dict, Distribution)) else "one"),
+]
+"""One number for all synapses, or a distribution."""
 
-    rate: Rate = Field(description="of the spikes into one neuron")
-    J: Plain = Field(description="each spike moves V by J at V = 0")
+
+class Background(Params):
+    """Independent Poisson spikes into every neuron of a population."""
+
+    rate: Rate = Field(description="of the spikes into one neuron, all sources together")
+    weight: Annotated[Quantity, Field(description="of each, in the unit of the receptor")]
+    receptor: Annotated[str | None, Field(description="else the first that takes the weight's sign")] = None
 
 
-class Lif(Params):
-    """Leaky integrate-and-fire neurons with exponential synaptic currents.
+class Population(Params):
+    """Neurons of one model."""
 
-    C dV/dt = -C (V - E_L)/tau_m + i_ex + i_in + I_e + I(t),   di/dt = -i/tau_syn + weight * spikes;
-    V >= V_th: spike, V = V_reset for t_ref. Integrated exactly from step to step (Rotter and Diesmann 1999).
-    """
+    model_config = ConfigDict(allow_inf_nan=False)
 
-    model: Literal["lif"]
+    model: Annotated[
+        Path,
+        BeforeValidator(_model),
+        Field(description="a model that comes with the engine, or a file of your own such as ./mine.yaml"),
+    ]
     size: Count
-    C_m: Annotated[float, Unit("pF"), Field(gt=0)] = 250.0
-    tau_m: Ms = 10.0
-    tau_syn_ex: Ms = 2.0
-    tau_syn_in: Ms = 2.0
-    E_L: Mv = -70.0
-    V_th: Mv = -55.0
-    V_reset: Mv = -70.0
-    t_ref: Duration = Field(default=2_000_000, ge=0, description="whole steps")
-    I_e: Pa = Field(default=0.0, description="constant current")
-    initial: LifStart = LifStart()
+    parameters: Annotated[dict[str, Value], Field(description="of the model: one value, one a neuron, or a distribution")] = {}
+    initial: Annotated[dict[str, Value], Field(description="states at time 0, as for parameters")] = {}
+    integrator: Annotated[Scheme | None, Field(description="else what the model says")] = None
+    poisson: Annotated[dict[str, Background], Field(description="background spikes, by name")] = {}
     initial_rate: Rate = Field(
-        0.0, description="at which it fired before time 0, as qif populations that listen to its mean rate hear it"
+        default=0.0, description="at which it fired before time 0, as far as delays reach; projections with synapses do not hear it"
     )
-    poisson: LifBackground | None = None
+    positions: Annotated[InputFile | None, Field(description=".csv or .npy, (neurons, 2 or 3), µm")] = None
+    extent: Annotated[
+        tuple[Annotated[float, Unit("um")], ...] | None,
+        Field(description="in place of positions: neurons at random in a box of these sides around 0, in 2 or 3 dimensions"),
+    ] = None
+
+    @property
+    def description(self) -> NeuronDescription:
+        """The model, read."""
+        return read_model(self.model)[0]
+
+    @property
+    def scheme(self) -> Scheme:
+        return self.integrator or self.description.scheme
 
 
-class Qif(Params):
-    """Quadratic integrate-and-fire neurons with Lorentzian excitability: the twin of the Montbrió-Pazó-Roxin mean field.
+class Generator(Params):
+    """Spikes at given times; ``from`` of a projection may name it."""
 
-    tau dV/dt = V² + eta_j + tau sum_p J_p s_p + I(t);   V reaches peak: spike, 2 tau/peak of silence, V = -peak;
-    eta_j = eta + delta tan(pi/2 (2j - N - 1)/(N + 1)), j = 1..N. s_p is the rate of the partners in projection p (spikes per
-    second and partner), low-passed with tau_s. Integrated exactly from step to step, the input held over each; spike times are
-    not bound to the steps.
-    """
-
-    model: Literal["qif"]
+    model: Literal["spike_generator"]
     size: Count
-    tau: Ms = 10.0
-    eta: Plain = Field(default=-5.0, description="centre of the excitabilities")
-    delta: Annotated[float, Unit("1"), Field(ge=0)] = Field(default=1.0, description="their half width")
-    tau_s: Annotated[float, Unit("ms"), Field(ge=0)] = Field(default=0.0, description="low-pass of what arrives; 0: none")
-    peak: Annotated[float, Unit("1"), Field(gt=0)] = 100.0
-    initial: QifStart = QifStart()
-    initial_rate: Rate = Field(default=0.0, description="at which it fired before time 0")
-    poisson: QifBackground | None = None
+    file: Annotated[
+        InputFile | None, Field(description=".h5 in SONATA's form, or .csv of times in ms and neurons, counted from 0")
+    ] = None
+    times: Annotated[list[list[Annotated[float, Unit("ms")]]] | None, Field(description="of each neuron")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Generator:
+        if (self.file is None) == (self.times is None):
+            raise ValueError("give either file or times")
+        if self.times is not None and len(self.times) != self.size:
+            raise ValueError(f"times has {len(self.times)} lists for {self.size} neurons")
+        return self
 
 
-Population = Annotated[Lif | Qif, Field(discriminator="model")]
+AnyPopulation = Annotated[
+    Annotated[Generator, Tag("generator")] | Annotated[Population, Tag("neurons")],
+    Discriminator(
+        lambda value: (
+            "generator"
+            if (value.get("model") if isinstance(value, dict) else getattr(value, "model", None)) == "spike_generator"
+            else "neurons"
+        )
+    ),
+]
+
+Rule = Literal[
+    "all_to_all", "one_to_one", "fixed_indegree", "fixed_outdegree", "fixed_total_number", "bernoulli", "distance", "list", "sonata"
+]
 
 
 class Projection(Params):
@@ -110,19 +159,42 @@ class Projection(Params):
 
     source: str = Field(alias="from")
     target: str = Field(alias="to")
-    rule: Literal["all_to_all", "one_to_one", "fixed_indegree", "bernoulli"] = Field(
+    rule: Rule = Field(
         default="all_to_all",
-        description="fixed_indegree draws with replacement; all_to_all onto qif goes through the mean rate and stores no synapses",
+        description="fixed_indegree, fixed_outdegree and fixed_total_number draw with replacement unless multapses is false; "
+        "all_to_all of one weight and delay stores no synapses",
     )
-    indegree: Count | None = Field(default=None, description="of fixed_indegree")
-    probability: Annotated[float, Field(gt=0, le=1)] | None = Field(default=None, description="of bernoulli")
-    autapses: bool = Field(default=True, description="whether a neuron may be its own partner")
-    weight: Pa | None = Field(default=None, description="onto lif: jump of the synaptic current; the sign chooses the receptor")
-    J: Plain | None = Field(default=None, description="onto qif: the current is J tau s, s the rate of the partners in Hz")
-    delay: Duration | None = Field(
+    indegree: Annotated[int, Field(ge=0)] | None = Field(default=None, description="of fixed_indegree")
+    outdegree: Annotated[int, Field(ge=0)] | None = Field(default=None, description="of fixed_outdegree")
+    number: Annotated[int, Field(ge=0)] | None = Field(default=None, description="of fixed_total_number")
+    probability: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="of bernoulli; of distance: that at distance 0"
+    )
+    profile: Literal["gaussian", "exponential", "step"] | None = Field(
         default=None,
-        ge=0,
-        description="whole steps; from an input it includes the delay of the link. Left out: one step, or for an input the link's",
+        description="of distance d: p exp(-d²/(2 length²)), p exp(-d/length), or p up to length",
+    )
+    length: Annotated[float, Unit("um"), Field(gt=0)] | None = Field(default=None, description="of distance")
+    period: tuple[Annotated[float, Unit("um"), Field(gt=0)], ...] | None = Field(
+        default=None, description="of distance: sides of a box that closes on itself"
+    )
+    pairs: list[tuple[int, int]] | None = Field(default=None, description="of list: [source, target] of each synapse, from 0 on")
+    file: InputFile | None = Field(
+        default=None,
+        description="of list: .csv or .npz with source, target and, where they differ, weight, delay (ms); of sonata: edges .h5",
+    )
+    autapses: bool = Field(default=True, description="whether a neuron may be its own partner")
+    multapses: bool = Field(default=True, description="whether a pair may have several synapses")
+    receptor: str | None = Field(default=None, description="of the target's model; else the first that takes the weight's sign")
+    weight: Draw | list[float] | None = Field(default=None, description="of a synapse, in the unit of the receptor")
+    total_weight: Quantity | None = Field(
+        default=None,
+        description="in place of weight: of all partners of a neuron together, shared out among as many as it has on average",
+    )
+    delay: Draw | None = Field(
+        default=None,
+        description="whole steps, drawn ones rounded; from an input it includes the delay of the link. "
+        "Left out: one step, or for an input the link's",
     )
 
 
@@ -131,45 +203,49 @@ class SpikesInput(Params):
 
     kind: Literal["spikes"]
     size: Count
-    initial_rate: Rate = Field(default=0.0, description="at which they fired before time 0")
+    initial_rate: Rate = Field(default=0.0, description="at which they fired before time 0, for all_to_all of one weight")
 
 
 class RateInput(Params):
-    """A firing rate: tau J rate is added to a qif population; a lif neuron gets Poisson spikes of that rate, each its own."""
+    """A firing rate, of which every neuron gets Poisson spikes of its own."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     kind: Literal["rate"]
     target: str = Field(alias="to")
     each: bool = Field(default=False, description="one channel a neuron instead of one for all")
-    weight: Pa | None = Field(default=None, description="of a spike, onto lif")
-    J: Plain | None = Field(default=None, description="onto qif; 1 when left out")
+    weight: Annotated[Quantity, Field(description="of a spike, in the unit of the receptor")]
+    receptor: str | None = None
+
+
+class DriveInput(Params):
+    """An input of the model, such as a current, held over the steps of its rows."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-
-class CurrentInput(Params):
-    """A current: in pA for lif, dimensionless (added to V²) for qif."""
-
-    kind: Literal["current"]
+    kind: Literal["drive"]
     target: str = Field(alias="to")
+    input: str = Field(default="current", description="which input of the model")
     each: bool = Field(default=False, description="one channel a neuron instead of one for all")
 
-    model_config = ConfigDict(populate_by_name=True)
 
-
-InputPort = Annotated[SpikesInput | RateInput | CurrentInput, Field(discriminator="kind")]
+InputPort = Annotated[SpikesInput | RateInput | DriveInput, Field(discriminator="kind")]
 
 
 class Network(Params):
     """A network of point neurons."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     dt: Duration = Field(default=100_000, gt=0, description="integration step; windows and delays are whole numbers of it")
-    populations: dict[str, Population] = Field(min_length=1)
+    threads: Annotated[int, Field(ge=1, le=256, description="that share the neurons of a process; results do not depend on it")] = 1
+    populations: dict[str, AnyPopulation] = Field(min_length=1)
     projections: dict[str, Projection] = {}
     inputs: dict[str, InputPort] = {}
-    record_potential: dict[str, list[Annotated[int, Field(ge=0)]]] = Field(
-        {}, description="neurons of each population whose potential is given out"
+    record: dict[str, dict[str, list[Annotated[int, Field(ge=0)]] | Literal["all"]]] = Field(
+        {}, description="port: an output or state of the models; of which neurons of which populations"
     )
     seed: int | None = Field(
         default=None,
-        description="of connections, start and Poisson spikes; the engine's own when left out. Parts of one network share it",
+        description="of connections, starts and random spikes; the engine's own when left out. Parts of one network share it",
     )

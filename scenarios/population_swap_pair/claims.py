@@ -126,7 +126,9 @@ def _started(start: dict[str, Any]) -> dict[str, Any]:
     """Settings: both regions, and what the links say of time before 0, at the same state."""
     settings = {"engines.brain.params.initial": start, "links.down.initial": start["r"], "links.up.initial": start["r"]}
     population = "engines.column.params.populations.b"
-    return {**settings, f"{population}.initial.mean": start["v"], f"{population}.initial_rate": start["r"]}
+    half_width = np.pi * 0.01 * float(start["r"].removesuffix(" Hz"))  # pi tau r
+    potentials = {"lorentzian": [start["v"], half_width], "shuffled": True}
+    return {**settings, f"{population}.initial.V": potentials, f"{population}.initial_rate": start["r"]}
 
 
 def settled(run: Run, stream: str) -> NDArray[np.float64]:

@@ -79,9 +79,13 @@ def test_a_brain_cut_with_the_wrong_delay_is_caught(tmp_path):
         cosim.run(scenario(engines, links), out=tmp_path, transport="inline")
 
 
-LIF = {"model": "lif", "initial": {"distribution": "uniform", "mean": "-60 mV", "spread": "5 mV"}}
-E_CELLS = {**LIF, "size": 80, "poisson": {"rate": "8000 Hz", "weight": "90 pA"}}
-I_CELLS = {**LIF, "size": 20, "poisson": {"rate": "8000 Hz", "weight": "90 pA"}}
+LIF = {
+    "model": "iaf_psc_exp",
+    "initial": {"V": {"uniform": ["-65 mV", "-55 mV"]}},
+    "poisson": {"outside": {"rate": "8000 Hz", "weight": "90 pA"}},
+}
+E_CELLS = {**LIF, "size": 80}
+I_CELLS = {**LIF, "size": 20}
 PROJECTIONS = {
     "ee": {"from": "e", "to": "e", "rule": "fixed_indegree", "indegree": 8, "weight": "40 pA", "delay": "1.5 ms"},
     "ei": {"from": "e", "to": "i", "rule": "fixed_indegree", "indegree": 8, "weight": "40 pA", "delay": "1.5 ms"},

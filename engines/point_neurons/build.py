@@ -1,0 +1,73 @@
+"""A network from its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.sdk import Setup
+from engines.point_neurons.connect import connect
+from engines.point_neurons.generators import generator_spikes
+from engines.point_neurons.layout import Layout
+from engines.point_neurons.lists import Edges
+from engines.point_neurons.params import Network, SpikesInput
+from engines.point_neurons.plan import make_plan
+from engines.point_neurons.populations import make_populations
+from engines.point_neurons.projections import groups_of
+from engines.point_neurons.quanta import quanta_of
+from engines.point_neurons.simulation import Simulation, initial_arrivals, variant_numbers
+from engines.point_neurons.synapses import MeanField, Synapses
+from engines.point_neurons.traffic import Traffic
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network at time 0."""
+
+    simulation: Simulation
+    traffic: Traffic
+    layout: Layout
+    synapses: Synapses
+    mean_field: MeanField
+
+
+def build(network: Network, seed: int, setup: Setup, edges: Mapping[str, Edges] | None = None) -> Built:
+    """Populations, connections and kernels, for the neurons of this process; ``edges`` as ``connect`` takes them."""
+    ranks, rank = (1, 0) if setup.comm is None else (setup.comm.size, setup.comm.rank)
+    quanta = quanta_of(network, edges)
+    populations = make_populations(network, seed, quanta, setup)
+    layout = Layout(
+        tuple(population.name for population in populations),
+        tuple(population.size for population in populations),
+        tuple(population.variant.slots for population in populations),
+        tuple(len(population.variant.receptors) for population in populations),
+        ranks * network.threads,
+        rank * network.threads,
+        network.threads,
+    )
+    with ThreadPoolExecutor(network.threads) as pool:
+        synapses, mean_field, wiring = connect(network, seed, layout, setup.delays_ns, quanta, pool, edges)
+    plan, sources, _ = make_plan(populations, variant_numbers(populations), layout)
+    first_channel = np.cumsum([0, *(item.size for item in network.populations.values())])
+    simulation = Simulation(
+        plan, populations, layout, synapses, mean_field, wiring.longest, wiring.shortest, network.dt,
+        int(first_channel[-1]), setup.log, setup.comm,
+    )  # fmt: skip
+    _hear_the_past(network, setup, simulation, mean_field)
+    names = list(groups_of(network))
+    inputs = {name: names.index(name) for name, item in network.inputs.items() if isinstance(item, SpikesInput)}
+    traffic = Traffic(populations, layout, sources, inputs, *generator_spikes(network), first_channel, network.dt)
+    return Built(simulation, traffic, layout, synapses, mean_field)
+
+
+def _hear_the_past(network: Network, setup: Setup, simulation: Simulation, mean_field: MeanField) -> None:
+    """Spikes before time 0 that groups fired at their initial rates, as mean fields hear them."""
+    for g, (name, size) in enumerate(groups_of(network).items()):
+        item = network.populations.get(name) or network.inputs[name]
+        rate = getattr(item, "initial_rate", 0.0)
+        link = max(0, int(np.max(setup.delays_ns[name], initial=0))) if name in setup.delays_ns and name in network.inputs else 0
+        if rate > 0:
+            initial_arrivals(simulation, mean_field, g, rate * size * network.dt / 1e9, link // network.dt)

@@ -1,0 +1,120 @@
+"""Constants of a population, in SI units: parameters, and what kernels want worked out before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.sdk import CosimError, format_ns
+from engines.equations.dimensions import si_factor
+from engines.equations.expression import Expression
+from engines.equations.randoms import key_of
+from engines.point_neurons.description import read_model
+from engines.point_neurons.draws import draw_values
+from engines.point_neurons.params import Population
+from engines.point_neurons.source import added, propagator
+from engines.point_neurons.variant import Quadratic, linear_part, quadratic_part
+
+Numbers = float | NDArray[np.float64]
+
+
+def parameters_of(name: str, population: Population, seed: int) -> dict[str, Numbers]:
+    """Values of all parameters of the model: one number, or one for each neuron."""
+    described, found = population.description, dict[str, Numbers]()
+    for symbol, parameter in described.parameters.items():
+        if symbol in population.parameters:
+            key = key_of(seed, "parameters", name, symbol)
+            found[symbol] = draw_values(population.parameters[symbol], parameter.unit, population.size, key)
+        else:
+            found[symbol] = parameter.default * si_factor(parameter.unit)
+    return found
+
+
+def initial_of(name: str, population: Population, parameters: Mapping[str, Numbers], seed: int) -> dict[str, NDArray[np.float64]]:
+    """(size,) of every state at time 0."""
+    described, equations = read_model(population.model)
+    found = {}
+    for symbol, state in described.states.items():
+        if symbol in population.initial:
+            key = key_of(seed, "initial", name, symbol)
+            value: object = draw_values(population.initial[symbol], state.unit, population.size, key)
+        elif symbol in described.parts.initial:
+            value = value_of(described.parts.initial[symbol], equations.expressions, parameters)
+        else:
+            value = state.initial * si_factor(state.unit)
+        found[symbol] = np.array(np.broadcast_to(np.asarray(value, np.float64), population.size))
+    return found
+
+
+def value_of(expression: Expression, named: Mapping[str, Expression], values: Mapping[str, object]) -> object:
+    """An expression of parameters, and of named expressions of them."""
+    known = dict(values)
+    for name, inner in named.items():
+        if inner.names() <= known.keys():
+            known[name] = inner.value(known)
+    return expression.value(known)
+
+
+def constants_of(
+    population: Population, parameters: Mapping[str, Numbers], quanta: Sequence[float], dt_ns: int
+) -> dict[str, Numbers]:
+    """All constants of the kernels, derived ones under names that begin with a digit.
+
+    Parameters
+    ----------
+    quanta
+        Of each receptor, in the SI unit of its weights.
+    """
+    described, equations = read_model(population.model)
+    found: dict[str, Numbers] = dict(parameters)
+    found |= {f"1quantum_{name}": quantum for name, quantum in zip(described.receptors, quanta, strict=True)}
+    for (receptor, state), slope in described.parts.adds.items():
+        found[added(receptor, state)] = _number(value_of(slope, equations.expressions, parameters))
+    dt_s = dt_ns / 1e9
+    if population.scheme in ("exact", "quadratic"):
+        linear = linear_part(described, equations, population.scheme)
+        if linear.states:
+            matrix, pattern, columns = (
+                linear.propagator(equations, parameters, dt_s),
+                linear.pattern(),
+                [*linear.states, *linear.held, ""],
+            )
+            for row, state in enumerate(linear.states):
+                found |= {
+                    propagator(state, name): _number(matrix[..., row, k]) for k, name in enumerate(columns) if pattern[row, k]
+                }
+    refractory = described.parts.refractory
+    if population.scheme == "quadratic":
+        found |= _of_quadratic(quadratic_part(described, equations), parameters)
+        if refractory is not None:
+            found["1refractory"] = _number(value_of(refractory, equations.expressions, parameters))
+    elif refractory is not None:
+        found["1refractory"] = _whole_steps(np.asarray(value_of(refractory, equations.expressions, parameters), np.float64), dt_ns)
+    return found
+
+
+def _of_quadratic(quadratic: Quadratic, parameters: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    values = {**parameters, quadratic.state: 0.0}
+    square = 0.5 * np.asarray(value_of(quadratic.square, quadratic.expressions, values))
+    half = 0.5 * np.asarray(value_of(quadratic.slope, quadratic.expressions, values))
+    peak, reset = (np.asarray(value_of(e, quadratic.expressions, values)) for e in (quadratic.peak, quadratic.reset))
+    found = {"1square": square, "1half_slope": half, "1peak": square * peak + half, "1reset": square * reset + half}
+    return {name: _number(value) for name, value in found.items()}
+
+
+def _whole_steps(times_s: NDArray[np.float64], dt_ns: int) -> Numbers:
+    steps = np.rint(times_s * 1e9 / dt_ns)
+    off = np.abs(steps * dt_ns - times_s * 1e9) > 0.5  # more than half a ns
+    if off.any():
+        raise CosimError(
+            f"a refractory time of {times_s[off].flat[0] * 1e3:g} ms is not a whole number of {format_ns(dt_ns)} steps",
+            mend=f"nearest: {format_ns(round(steps[off].flat[0]) * dt_ns)}",
+        )
+    return _number(steps)
+
+
+def _number(value: object) -> Numbers:
+    found = np.asarray(value, np.float64)
+    return float(found) if found.ndim == 0 else found

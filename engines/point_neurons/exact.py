@@ -1,0 +1,143 @@
+"""Exact integration of linear equations: over a step, what is held constant moves states by a matrix exponential.
+
+    dx/dt = A x + B u + c,   u held:   x(t + h) = P x + Q u + q,   (P Q q; 0 1) = expm(h (A B c; 0 0))
+
+No case is singular: equal time constants are as any others (Rotter and Diesmann 1999, Biol Cybern 81, 381).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.sdk import CosimError
+from engines.equations.description import Equations
+from engines.equations.expression import Expression, Parts, linear_parts, uses
+
+Numbers = Mapping[str, float | NDArray[np.float64]]
+_NOTHING = ast.Constant(0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearEquations:
+    """Slopes of the derivatives of some states by states and by what is held, as expressions of parameters.
+
+    Attributes
+    ----------
+    slopes
+        (row state, column symbol) of all that are not 0.
+    offsets
+        What is left of each derivative when all states and held symbols are 0.
+    """
+
+    states: Sequence[str]
+    held: Sequence[str]
+    slopes: Mapping[tuple[str, str], Expression]
+    offsets: Mapping[str, Expression]
+
+    def pattern(self) -> NDArray[np.bool_]:
+        """(states, states + held + 1): which entries of (P Q q) may differ from 0."""
+        columns, count = [*self.states, *self.held], len(self.states)
+        direct = np.zeros((len(columns) + 1, len(columns) + 1), bool)
+        for row, column in self.slopes:
+            direct[columns.index(row), columns.index(column)] = True
+        for row, offset in self.offsets.items():
+            direct[columns.index(row), -1] = not _is_zero(offset.tree)
+        reach = direct | np.eye(len(direct), dtype=bool)
+        for _ in columns:
+            reach = reach @ reach
+        found: NDArray[np.bool_] = reach[:count]
+        return found
+
+    def propagator(self, equations: Equations, parameters: Numbers, dt_s: float) -> NDArray[np.float64]:
+        """(…, states, states + held + 1) for numbers or for (n,) arrays of parameters."""
+        from scipy.linalg import expm
+
+        columns = [*self.states, *self.held]
+        values = dict(parameters) | dict.fromkeys(columns, 0.0)
+        named = equations.expressions
+        for name in equations.needed(*self.slopes.values(), *self.offsets.values()):
+            values[name] = named[name].value(values)  # type: ignore[assignment]
+        cells = {(row, columns.index(column)): slope for (row, column), slope in self.slopes.items()}
+        cells |= {(row, len(columns)): offset for row, offset in self.offsets.items()}
+        numbers = {cell: np.asarray(expression.value(values), np.float64) for cell, expression in cells.items()}
+        shape = np.broadcast_shapes(*(number.shape for number in numbers.values()))
+        matrix = np.zeros((*shape, len(columns) + 1, len(columns) + 1))
+        for (row, column), number in numbers.items():
+            matrix[..., columns.index(row), column] = number
+        found: NDArray[np.float64] = expm(matrix * dt_s)[..., : len(self.states), :]
+        return found
+
+
+def linear_equations(equations: Equations, states: Sequence[str], held: Sequence[str]) -> LinearEquations:
+    """The derivatives of some states, taken apart.
+
+    Raises
+    ------
+    CosimError
+        One is not linear in states and inputs with slopes that only parameters make.
+    """
+    slopes = {}
+    for state in states:
+        derivative = equations.derivatives[state]
+        for symbol in (*states, *held):
+            slope = _slope(equations, derivative, symbol)
+            moving = equations.symbols_of(slope) & {*equations.derivatives, *held} if slope else ()
+            if slope is None or moving:
+                raise CosimError(
+                    f"{state!r} cannot be integrated exactly",
+                    where=derivative.where,
+                    why=f"its derivative is not linear in {symbol}: {derivative.text}",
+                    mend="use scheme: rk4",
+                )
+            if not _is_zero(slope.tree):
+                slopes[state, symbol] = slope
+    stray = {
+        state: sorted(equations.symbols_of(equations.derivatives[state]) & equations.derivatives.keys() - {*states})
+        for state in states
+    }
+    for state, others in stray.items():
+        if others:
+            why = f"its derivative has {', '.join(others)} in it, which moves in another way"
+            raise CosimError(f"{state!r} cannot be integrated exactly", where=equations.derivatives[state].where, why=why)
+    return LinearEquations(states, held, slopes, {state: equations.derivatives[state] for state in states})
+
+
+def _slope(equations: Equations, expression: Expression, symbol: str) -> Expression | None:
+    named: dict[str, Parts | None] = {}
+    for name in equations.needed(expression):
+        tree = equations.expressions[name].tree
+        if uses(tree, {symbol, *named}):
+            named[name] = linear_parts(tree, symbol, named)
+    parts = linear_parts(expression.tree, symbol, named)
+    return None if parts is None else Expression(f"slope by {symbol}", _simple(parts[0]))
+
+
+def _simple(node: ast.expr) -> ast.expr:
+    """The tree without sums, products and signs of 0."""
+    match node:
+        case ast.UnaryOp(op=op, operand=operand):
+            inner = _simple(operand)
+            return _NOTHING if _is_zero(inner) else ast.UnaryOp(op, inner)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
+            first, second = _simple(left), _simple(right)
+            if _is_zero(second):
+                return first
+            if _is_zero(first):
+                return second if isinstance(op, ast.Add) else ast.UnaryOp(ast.USub(), second)
+            return ast.BinOp(first, op, second)
+        case ast.BinOp(left=left, op=ast.Mult() as op, right=right):
+            first, second = _simple(left), _simple(right)
+            return _NOTHING if _is_zero(first) or _is_zero(second) else ast.BinOp(first, op, second)
+        case ast.BinOp(left=left, op=ast.Div() as op, right=right):
+            first = _simple(left)
+            return _NOTHING if _is_zero(first) else ast.BinOp(first, op, right)
+    return node
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
