@@ -13,21 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 STANDARD = sys.stdlib_module_names
-ENGINE_TOOLS = {"numpy", "scipy", "numba", "h5py", "pydantic", "pydantic_core", "networkx", "ruamel"}
+ENGINE_TOOLS = {"numpy", "scipy", "numba", "llvmlite", "h5py", "pydantic", "pydantic_core", "networkx", "ruamel"}
 """What all engines and couplers may use; a simulator is imported inside its engine's __init__."""
 KERNELS = {
-    "maths",
-    "primitives",
-    "randoms",
-    "sums",
-    "background",
-    "barrier",
-    "delivery",
-    "draws",
-    "quadratic",
-    "rows",
-    "rules",
-    "surroundings",
+    *("kernels", "maths", "primitives", "randoms", "sums"),
+    *("background", "barrier", "delivery", "draws", "pointers", "quadratic", "rows", "rules", "steps", "surroundings"),
 }
 """Files of compiled functions, imported where an engine is built."""
 
@@ -79,7 +69,7 @@ def test_engines_and_couplers_import_the_sdk_only(folder):
         top = module.partition(".")[0]
         if top == "cosim":
             return names(module, "cosim.sdk")
-        if top == "numba" and file.stem not in KERNELS:
+        if top in ("numba", "llvmlite") and file.stem not in KERNELS:
             return is_inside  # so that a scenario is checked without compiling
         return top in STANDARD or top == folder or top in ENGINE_TOOLS or is_inside
 

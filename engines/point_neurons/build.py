@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from cosim.sdk import Setup
+from engines.equations.compiled import load_compiled
 from engines.point_neurons.connect import connect
 from engines.point_neurons.generators import generator_spikes
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.lists import Edges
 from engines.point_neurons.params import Network, SpikesInput
-from engines.point_neurons.plan import make_plan
+from engines.point_neurons.plan import Population, make_plan
 from engines.point_neurons.populations import make_populations
 from engines.point_neurons.projections import groups_of
 from engines.point_neurons.quanta import quanta_of
-from engines.point_neurons.simulation import Simulation, initial_arrivals, variant_numbers
+from engines.point_neurons.simulation import Simulation, initial_arrivals
+from engines.point_neurons.source import Source
 from engines.point_neurons.synapses import MeanField, Synapses
 from engines.point_neurons.traffic import Traffic
+
+_BESIDE = [Path(__file__).with_name(f"{name}.py") for name in ("pointers", "quadratic", "layout")]
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ def build(network: Network, seed: int, setup: Setup, edges: Mapping[str, Edges] 
     )
     with ThreadPoolExecutor(network.threads) as pool:
         synapses, mean_field, wiring = connect(network, seed, layout, setup.delays_ns, quanta, pool, edges)
-    plan, sources, _ = make_plan(populations, variant_numbers(populations), layout)
+    kernels = [load_compiled(_title(item), Source(item.variant).code(), setup.log, *_BESIDE) for item in populations]
+    plan, sources = make_plan(populations, kernels, layout)
     first_channel = np.cumsum([0, *(item.size for item in network.populations.values())])
     simulation = Simulation(
         plan, populations, layout, synapses, mean_field, wiring.longest, wiring.shortest, network.dt,
@@ -71,3 +77,7 @@ def _hear_the_past(network: Network, setup: Setup, simulation: Simulation, mean_
         link = max(0, int(np.max(setup.delays_ns[name], initial=0))) if name in setup.delays_ns and name in network.inputs else 0
         if rate > 0:
             initial_arrivals(simulation, mean_field, g, rate * size * network.dt / 1e9, link // network.dt)
+
+
+def _title(population: Population) -> str:
+    return f"{population.variant.name} ({population.variant.scheme})"

@@ -70,8 +70,8 @@ def bring(part, own, count, done, first_step, plan, number, arrays, synapses, me
         for other in range(parts):
             a = 0
             if n > 0:
-                a = ends[other, n - 1, len(plan.variant) - 1]
-            for p in range(len(plan.variant)):
+                a = ends[other, n - 1, len(plan.update) - 1]
+            for p in range(len(plan.update)):
                 b = ends[other, n, p]
                 for s in range(a, b):
                     deliver(
@@ -126,7 +126,7 @@ def keep(keys, kept, m, part, count, done, plan, number, spikes, early, ends):
     s = 0
     for n in range(count):
         until = (done + n + 1) * number.dt_ns
-        for p in range(len(plan.variant)):
+        for p in range(len(plan.update)):
             first = plan.first_channel[p]
             while s < ends[part, n, p]:
                 before = min(int(early[part, s] * number.dt_ns), number.dt_ns - 1)

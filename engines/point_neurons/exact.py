@@ -8,7 +8,8 @@ No case is singular: equal time constants are as any others (Rotter and Diesmann
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +105,28 @@ def linear_equations(equations: Equations, states: Sequence[str], held: Sequence
         if others:
             why = f"its derivative has {', '.join(others)} in it, which moves in another way"
             raise CosimError(f"{state!r} cannot be integrated exactly", where=equations.derivatives[state].where, why=why)
-    return LinearEquations(states, held, slopes, {state: equations.derivatives[state] for state in states})
+    offsets = {state: _at_zero(equations, equations.derivatives[state], {*states, *held}) for state in states}
+    return LinearEquations(states, held, slopes, offsets)
+
+
+def _at_zero(equations: Equations, expression: Expression, symbols: Set[str]) -> Expression:
+    """What an expression is where some symbols are 0; a bare 0 where nothing is left."""
+    nothing: dict[str, ast.expr] = dict.fromkeys(symbols, _NOTHING)
+    for name in equations.needed(expression):
+        tree = equations.expressions[name].tree
+        if uses(tree, nothing):
+            nothing[name] = _simple(_Replaced(nothing).visit(deepcopy(tree)))
+    return Expression(expression.text, _simple(_Replaced(nothing).visit(deepcopy(expression.tree))), expression.where)
+
+
+class _Replaced(ast.NodeTransformer):
+    """Names are replaced by trees."""
+
+    def __init__(self, trees: Mapping[str, ast.expr]) -> None:
+        self._trees = trees
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._trees.get(node.id, node)
 
 
 def _slope(equations: Equations, expression: Expression, symbol: str) -> Expression | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -43,9 +44,10 @@ class Background(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Tables by population; ``count`` and what is observed by part first."""
+    """Tables by population; ``count`` and what is observed by part first. ``update`` and ``observe`` are addresses of code."""
 
-    variant: Integers
+    update: Integers
+    observe: Integers
     group: Integers
     first_channel: Integers
     blocks: Integers
@@ -141,8 +143,8 @@ class Population:
         return layout.names.index(self.name)
 
 
-def make_plan(populations: Sequence[Population], numbers: Sequence[int], layout: Layout) -> tuple[Plan, list[Source], int]:
-    """The tables; all sources of background spikes in their order; and how many channels their rates have."""
+def make_plan(populations: Sequence[Population], kernels: Sequence[ModuleType], layout: Layout) -> tuple[Plan, list[Source]]:
+    """The tables, and all sources of background spikes in their order; ``kernels``: the module of each population."""
     lanes = layout.blocks * LANES
     keys, sources, rows = [], [], []
     place = channel = 0
@@ -166,7 +168,8 @@ def make_plan(populations: Sequence[Population], numbers: Sequence[int], layout:
             which[own, k], local[own, k], column[own, k] = a, b, c
     parts = range(layout.first_part, layout.first_part + layout.own_parts)
     plan = Plan(
-        np.array(numbers, np.int64),
+        np.array([kernel.update.address for kernel in kernels], np.int64),
+        np.array([kernel.observe.address for kernel in kernels], np.int64),
         np.array([population.group for population in populations], np.int64),
         np.array([population.first_channel for population in populations], np.int64),
         layout.blocks,
@@ -187,7 +190,7 @@ def make_plan(populations: Sequence[Population], numbers: Sequence[int], layout:
         local,
         column,
     )
-    return plan, sources, channel
+    return plan, sources
 
 
 def _starts(lengths: Sequence[int]) -> Integers:

@@ -6,23 +6,22 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, format_ns
-from engines.equations.compiled import load_compiled
+from engines.point_neurons import delivery
+from engines.point_neurons import steps as kernels
+from engines.point_neurons.background import GUIDE, TABLE
 from engines.point_neurons.layout import LANES, Layout, from_blocks, in_blocks
 from engines.point_neurons.plan import Background, Plan, Population
 from engines.point_neurons.ranks import Ranks
-from engines.point_neurons.source import Source
 from engines.point_neurons.synapses import MeanField, Synapses
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-_BESIDE = [Path(__file__).with_name(f"{name}.py") for name in ("background", "barrier", "delivery", "quadratic", "synapses")]
 
 
 class Arrays(NamedTuple):
@@ -123,8 +122,6 @@ class Simulation:
             layout.parts, channels, dt_ns, interval, slots, width, sums, np.zeros(1, np.int64), np.full(parts, -1, np.int64)
         )
         sources = max(1, len(plan.background.key))
-        from engines.point_neurons.background import GUIDE, TABLE
-
         self.arrays = Arrays(
             np.zeros((parts, max(1, int(layout.first_state[-1])))),
             np.zeros((parts, max(1, slots * width)), np.int64),
@@ -144,15 +141,10 @@ class Simulation:
         self._early = np.zeros((2, layout.parts, room))
         self._ends = np.zeros((2, layout.parts, interval, len(populations)), np.int64)
         self._pool = ThreadPoolExecutor(parts - 1) if parts > 1 else None
-        self._kernel = load_compiled(_title(populations), Source(_variants(populations)).code(), log, *_BESIDE, first=self._first)
-
-    def _first(self, kernel: ModuleType) -> None:
-        """Call everything once, over no steps."""
-        self._kernel = kernel
+        tell_compiling(log)
         nothing = np.empty(0, np.int64)
-        parts = self._layout.own_parts
         empty = Inputs(np.zeros((1, 1)), np.zeros((parts, 1, 1)), np.zeros((parts, 1, 1)), nothing, nothing, nothing)
-        self.advance(0, 0, empty, np.empty((0, 1)))
+        self.advance(0, 0, empty, np.empty((0, 1)))  # compiles
 
     def advance(self, first_step: int, steps: int, inputs: Inputs, observed: Floats) -> tuple[list[Integers], Integers]:
         """Some steps after ``first_step``.
@@ -178,7 +170,7 @@ class Simulation:
                 first_step, steps, self._dt_ns / 1e9, self._plan, self.number, self.arrays, inputs, self._synapses,
                 self._mean_field, self._spikes, self._early, self._ends, counts, observed,
             )  # fmt: skip
-            found = self._everywhere(self._kernel.run, common)
+            found = self._everywhere(kernels.run, common)
         if (self.number.broken >= 0).any():
             raise self._divergence(first_step + steps)
         return found, counts[:, :steps].sum(axis=0)
@@ -263,9 +255,7 @@ class Simulation:
     def _over_ranks(self, first_step: int, steps: int, inputs: Inputs, counts: Integers, observed: Floats) -> list[Integers]:
         """The same as ``run`` of the kernels, interval by interval; spikes of all ranks at rank 0, what is counted everywhere."""
         assert self._ranks is not None
-        from engines.point_neurons import delivery
-
-        own, kernel, dt_s = self._layout.own_parts, self._kernel, self._dt_ns / 1e9
+        own, dt_s = self._layout.own_parts, self._dt_ns / 1e9
         found, done = [np.empty(0, np.int64)], 0
         arrived = [0] * own
         observed[:] = 0.0
@@ -287,7 +277,7 @@ class Simulation:
                     self._mean_field,
                 )
                 return int(
-                    kernel.move(
+                    kernels.move(
                         self._layout.first_part + k, k, count, done, first_step, dt_s, self._plan, self.number, self.arrays, inputs,
                         spikes, early, ends, counts, observed,
                     )
@@ -343,21 +333,11 @@ def _rows(parts: Sequence[Sequence[NDArray[Any]]], kind: Any) -> NDArray[Any]:
     return np.ascontiguousarray(found)
 
 
-def _variants(populations: Sequence[Population]) -> list[Any]:
-    found = {}
-    for population in populations:
-        found.setdefault(population.variant.key, population.variant)
-    return list(found.values())
-
-
-def _title(populations: Sequence[Population]) -> str:
-    return ", ".join(dict.fromkeys(population.variant.name for population in populations))
-
-
-def variant_numbers(populations: Sequence[Population]) -> list[int]:
-    """Of every population, in the order of ``_variants``."""
-    keys = list(dict.fromkeys(population.variant.key for population in populations))
-    return [keys.index(population.variant.key) for population in populations]
+def tell_compiling(log: logging.Logger) -> None:
+    """Say so where kernels are not on this machine yet."""
+    folder = Path(kernels.run._cache.cache_path)
+    if not any(folder.glob("steps.run-*.nbi")):
+        log.info("compiling the kernels of point neurons (once on this machine)")
 
 
 def initial_arrivals(simulation: Simulation, mean_field: MeanField, group: int, spikes_per_step: float, delay_before: int) -> None:

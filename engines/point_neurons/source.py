@@ -1,10 +1,7 @@
-"""Kernels of a network of neurons, as code: for each variant of a population a loop over its neurons, and one over steps.
+"""Kernels of a variant, as code: a loop over the neurons of a population for one step, and a look at one of them.
 
-Everything is in SI units. Two functions are made:
-
-    move     moves the neurons of a part on by some steps, of which no spike is felt before the last is done
-    run      over a window, where all parts are threads of one process: moves, then brings the spikes of all parts to the targets of
-             its own; threads meet between the two
+Everything is in SI units. What is of one neuron stands in blocks of lanes, see ``layout``. Both functions are called by address, so
+what they are given are pointers.
 """
 
 from __future__ import annotations
@@ -16,41 +13,38 @@ from textwrap import indent
 
 from engines.equations.compiled import imports_of
 from engines.equations.description import Equations
-from engines.equations.expression import Expression
+from engines.equations.expression import Expression, read
 from engines.equations.stepping import Stepper
 from engines.point_neurons.layout import LANES
 from engines.point_neurons.variant import Variant
 
-_HEAD = '''"""Kernels of a network of point neurons: made from descriptions, not to be edited."""
+_HEAD = '''"""Kernels of point neurons: made from a description, not to be edited."""
 
 import math
 
 import numpy as np
-from numba import njit, uint64
+from numba import cfunc, uint64
 
 {imports}
 from engines.equations.randoms import uniform as uniform_number
-from engines.point_neurons.background import add_background, number_of
-from engines.point_neurons.barrier import meet
-from engines.point_neurons.delivery import bring, keep, let_in
+from engines.point_neurons.pointers import OBSERVE, UPDATE
 from engines.point_neurons.quadratic import flow, quick_flow, time_to_peak
 
-OPTIONS = {{"cache": True, "nogil": True, "error_model": "numpy"}}
+OPTIONS = {{"cache": True, "error_model": "numpy"}}
 EASY = 1.7e308  # marks lanes with which a loop is done
 '''
 
 _UPDATE = """
 # {title}
-@njit(**OPTIONS)
-def update_{k}(
-    count, blocks, step, now, dt, root_dt, part, parts, state, first_state, ring, first_column, mean, first_mean,
-    uniform, first_uniform, regional, first_regional, keys, first_key, drive, first_drive, own, first_own, spikes, early, m,
+@cfunc(UPDATE, **OPTIONS)
+def update(
+    count, blocks, now, dt, root_dt, part, parts, state, ring, mean, uniform, regional, keys, drive, own, spikes, early, m
 ):
 {constants}
     for b in range(blocks):
-        at, column = uint64(first_state + b * {state_block}), uint64(first_column + b * {column_block})
-        place, lanes_at = uint64(first_regional + b * {regional_block}), uint64(first_key + b * {key_block})
-        own_at = uint64(first_own + b * {lanes})
+        at, column = uint64(b * {state_block}), uint64(b * {column_block})
+        place, lanes_at = uint64(b * {regional_block}), uint64(b * {key_block})
+        own_at = uint64(b * {lanes})
         fired = 0
         for lane in range({lanes}):
             i = uint64(lane)
@@ -78,122 +72,24 @@ _EMIT_COUNTED = """
 """
 
 _OBSERVE = """
-@njit(**OPTIONS)
-def observe_{k}(which, local, state, first_state, uniform, first_uniform, regional, first_regional, dt):
+@cfunc(OBSERVE, **OPTIONS)
+def observe(which, local, state, uniform, regional, dt):
     b, i = local // {lanes}, uint64(local % {lanes})
-    at, place = uint64(first_state + b * {state_block}), uint64(first_regional + b * {regional_block})
+    at, place = uint64(b * {state_block}), uint64(b * {regional_block})
 {constants}
 {body}
     return math.nan
 """
 
-_MOVE = """
-@njit(**OPTIONS)
-def move(part, own, count, done, first_step, dt, plan, number, arrays, inputs, spikes, early, ends, counts, observed):
-    state, ring, mean, keys = arrays.state[own], arrays.ring[own], arrays.mean[own], arrays.keys[own]
-    regional = arrays.regional[own]
-    each, row_each, uniform, rates = inputs.own[own], len(inputs.own[own, 0]), arrays.uniform, inputs.rates[own]
-    each = each.reshape(-1)
-    tables, guides, last = arrays.tables[own], arrays.guides[own], arrays.last[own]
-    slots, width, sums = number.slots, number.width, number.sums
-    my_spikes, my_early, root_dt = spikes[part], early[part], np.sqrt(dt)
-    drive, row_drive = inputs.drive.reshape(-1), len(inputs.drive[0])
-    m = 0
-    for n in range(count):
-        step = first_step + done + n + 1
-        slot, now = step & (slots - 1), uint64(first_step + done + n)
-        for p in range(len(plan.variant)):
-            first, lanes = slot * width + plan.first_column[p], plan.blocks[p] * {lanes}
-            for q in range(plan.first_background[p], plan.first_background[p + 1]):
-                add_background(
-                    q, rates, done + n, dt, step, arrays.background, keys, lanes, arrays.background.key_place[q],
-                    first + arrays.background.receptor[q] * {lanes}, plan.receptors[p] * {lanes}, ring, tables, guides, last,
-                )
-            before = m
-{dispatch}
-            ends[part, n, p] = m
-            counts[own, done + n, p] = m - before
-            for q in range(plan.first_observed[own, p], plan.first_observed[own, p + 1]):
-{observe}
-        for q in range(sums):
-            mean[slot * sums + q] = 0
-        if m == len(my_spikes):  # there is room for one more than neurons may fire
-            number.broken[own] = len(state)
-        if step % 128 == 0 and number.broken[own] < 0:
-            for s in range(len(state)):
-                if (state[s] - state[s]) != 0.0:
-                    number.broken[own] = s
-                    break
-    return m
-"""
-
-_RUN = """
-@njit(**OPTIONS)
-def run(own, first_step, steps, dt, plan, number, arrays, inputs, synapses, mean_field, spikes, early, ends, counts, observed):
-    threads, part = number.parts, own
-    keys, kept = np.empty(1024, np.int64), 0
-    done, arrived, turn = 0, 0, 0
-    while done < steps:
-        count = min(number.interval, steps - done)
-        arrived = let_in(part, own, first_step + done + count, arrived, inputs, number, arrays, synapses, mean_field)
-        now_spikes, now_early, now_ends = spikes[turn & 1], early[turn & 1], ends[turn & 1]
-        m = move(
-            part, own, count, done, first_step, dt, plan, number, arrays, inputs, now_spikes, now_early, now_ends, counts, observed
-        )
-        keys, kept = keep(keys, kept, m, part, count, done, plan, number, now_spikes, now_early, now_ends)
-        if threads > 1:
-            meet(number.meetings, threads, turn)  # two sets of spikes: who is ahead by one interval writes into the other
-        bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, now_spikes, now_ends)
-        turn += 1
-        done += count
-    return keys[:kept]
-"""
-
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What the kernels of a network are made from: the variants of its populations."""
+    """What the kernels of a variant are made from."""
 
-    variants: Sequence[Variant]
-
-    def code(self) -> str:
-        """The module."""
-        parts = [_Loop(k, variant).code() for k, variant in enumerate(self.variants)]
-        body = "".join(parts) + self._move() + _RUN
-        return _HEAD.format(imports="\n".join(imports_of(body))) + body
-
-    def _move(self) -> str:
-        dispatch, observe = [], []
-        for k in range(len(self.variants)):
-            dispatch += [
-                f"{'el' if k else ''}if plan.variant[p] == {k}:",
-                f"    m = update_{k}(",
-                "        plan.count[own, p], plan.blocks[p], step, now, dt, root_dt, part, number.parts,",
-                "        state, plan.first_state[p], ring, first, mean, slot * sums + plan.first_mean[p],",
-                "        uniform, plan.first_uniform[p],",
-                "        regional, plan.first_regional[p], keys, plan.first_key[p],",
-                "        drive, (done + n) * row_drive + plan.first_drive[p], each, (done + n) * row_each + plan.first_own[p],",
-                "        my_spikes, my_early, m,",
-                "    )",
-            ]
-            observe += [
-                f"{'el' if k else ''}if plan.variant[p] == {k}:",
-                f"    observed[done + n, plan.observed_column[own, q]] = observe_{k}(",
-                "        plan.observed_which[own, q], plan.observed_local[own, q], state, plan.first_state[p], uniform,",
-                "        plan.first_uniform[p], regional, plan.first_regional[p], dt,",
-                "    )",
-            ]
-        return _MOVE.format(lanes=LANES, dispatch=_lines(dispatch, 12), observe=_lines(observe, 16))
-
-
-@dataclass(frozen=True, eq=False)
-class _Loop:
-    """The loop over the neurons of one variant."""
-
-    number: int
     variant: Variant
 
     def code(self) -> str:
+        """The module, with the functions ``update`` and ``observe``."""
         variant = self.variant
         sizes = {
             "lanes": LANES,
@@ -204,13 +100,12 @@ class _Loop:
         is_quadratic = variant.scheme == "quadratic"
         emit = self._fire_quadratic() if is_quadratic else self._emit()
         update = _UPDATE.format(
-            k=self.number, title=f"{variant.name}, {variant.scheme}", key_block=(self._streams) * LANES,
+            title=f"{variant.name}, {variant.scheme}", key_block=(self._streams) * LANES,
             constants=_lines(self._constants(), 4), body=_lines(self._body(), 12), emit=emit, **sizes,
         )  # fmt: skip
-        observe = _OBSERVE.format(
-            k=self.number, constants=_lines(self._constants(arriving=False), 4), body=_lines(self._observed(), 4), **sizes
-        )
-        return update + observe
+        observe = _OBSERVE.format(constants=_lines(self._constants(arriving=False), 4), body=_lines(self._observed(), 4), **sizes)
+        body = update + observe
+        return _HEAD.format(imports="\n".join(imports_of(body))) + body
 
     # -- symbols ---------------------------------------------------------------------------------------------------
 
@@ -228,10 +123,10 @@ class _Loop:
 
     def _constants(self, arriving: bool = True) -> list[str]:
         variant = self.variant
-        lines = [f"p_{name} = uniform[first_uniform + {k}]" for k, name in enumerate(variant.uniform)]
+        lines = [f"p_{name} = uniform[{k}]" for k, name in enumerate(variant.uniform)]
         if arriving:
-            lines += [f"d_{name} = drive[first_drive + {k}]" for k, name in enumerate(variant.common)]
-            lines += [f"mean_{r} = mean[first_mean + {r}]" for r in range(len(variant.receptors))]
+            lines += [f"d_{name} = drive[{k}]" for k, name in enumerate(variant.common)]
+            lines += [f"mean_{r} = mean[{r}]" for r in range(len(variant.receptors))]
         return lines
 
     def _constant(self, name: str) -> str:
@@ -424,8 +319,6 @@ class _Loop:
 
 def observed(variant: Variant, name: str) -> Expression:
     """What is recorded under a name: an output of the model, or a state."""
-    from engines.equations.expression import read
-
     return variant.equations.outputs[name] if name in variant.equations.outputs else read(name)
 
 
