@@ -27,14 +27,14 @@ def generator_spikes(network: Network) -> tuple[tuple[Integers, Integers, Intege
         As ``spikes_of``, with the place in the scenario.
     """
     times, groups, neurons = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for group, (name, population) in enumerate(network.populations.items()):
+    for g, (name, population) in enumerate(network.populations.items()):
         if isinstance(population, Generator):
             try:
                 when, who = spikes_of(population, name)
             except CosimError as error:
                 raise error.located(f"params.populations.{name}.{'file' if population.times is None else 'times'}") from None
             times.append(when)
-            groups.append(np.full(len(when), group, np.int64))
+            groups.append(np.full(len(when), g, np.int64))
             neurons.append(who)
     time, group, neuron = np.concatenate(times), np.concatenate(groups), np.concatenate(neurons)
     order = np.lexsort((neuron, group, time))

@@ -18,7 +18,7 @@ _words, _short = types.CPointer(types.uint64), types.CPointer(types.int32)
 UPDATE = _whole(
     _whole, _whole, types.uint64, _number, _number, _whole, _whole,  # count, blocks, now, dt, root_dt, part, parts
     _numbers, _wholes, _wholes, _numbers, _numbers, _words, _numbers, _numbers,  # state … own
-    _short, _numbers, _whole,  # spikes, early, how many there are
+    _short, _numbers, _whole, _whole,  # spikes, early, how many there are, how many have room
 )  # fmt: skip
 """Moves the neurons of a population in a part on by a step; how many spikes there are then."""
 OBSERVE = _number(_whole, _whole, _numbers, _numbers, _numbers, _number)
@@ -52,10 +52,11 @@ def _call(signature, arguments):
 @intrinsic
 def call_update(
     typing_context, address, count, blocks, now, dt, root_dt, part, parts, state, ring, mean, uniform, regional, keys, drive, own,
-    spikes, early, found,
+    spikes, early, found, room,
 ):  # fmt: skip
     given = (
         count, blocks, now, dt, root_dt, part, parts, state, ring, mean, uniform, regional, keys, drive, own, spikes, early, found,
+        room,
     )  # fmt: skip
     return _call(UPDATE, given)
 

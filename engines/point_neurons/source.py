@@ -27,6 +27,7 @@ from numba import cfunc, uint64
 
 {imports}
 from engines.equations.randoms import uniform as uniform_number
+from engines.point_neurons.background import number_of
 from engines.point_neurons.pointers import OBSERVE, UPDATE
 from engines.point_neurons.quadratic import flow, quick_flow, time_to_peak
 
@@ -38,7 +39,7 @@ _UPDATE = """
 # {title}
 @cfunc(UPDATE, **OPTIONS)
 def update(
-    count, blocks, now, dt, root_dt, part, parts, state, ring, mean, uniform, regional, keys, drive, own, spikes, early, m
+    count, blocks, now, dt, root_dt, part, parts, state, ring, mean, uniform, regional, keys, drive, own, spikes, early, m, room
 ):
 {constants}
     for b in range(blocks):
@@ -65,7 +66,7 @@ _EMIT = """
 _EMIT_COUNTED = """
                 found = state[at + uint64({mark} + lane)]
                 if found != 0.0:
-                    for _ in range(min({number}, len(spikes) - m)):
+                    for _ in range(min({number}, room - m)):
                         spikes[m] = (b * {lanes} + lane) * parts + part
                         early[m] = 0.0
                         m += 1

@@ -54,7 +54,7 @@ def move(part, own, count, done, first_step, dt, plan, number, arrays, inputs, s
                 place(ring, first), place(mean, slot * sums + plan.first_mean[p]), place(arrays.uniform, constants),
                 place(regional, own_constants), place(keys, plan.first_key[p]),
                 place(drive, (done + n) * row_drive + plan.first_drive[p]), place(each, (done + n) * row_each + plan.first_own[p]),
-                place(my_spikes, 0), place(my_early, 0), m,
+                place(my_spikes, 0), place(my_early, 0), m, len(my_spikes),
             )  # fmt: skip
             ends[part, n, p] = m
             counts[own, done + n, p] = m - before
@@ -65,6 +65,8 @@ def move(part, own, count, done, first_step, dt, plan, number, arrays, inputs, s
                 )  # fmt: skip
         for q in range(sums):
             mean[slot * sums + q] = 0
+        if m == len(my_spikes):  # there is room for one more than neurons of one spike a step can fire
+            number.broken[own] = len(state)
         if step % _LOOK_EVERY == 0 and number.broken[own] < 0:
             for s in range(len(state)):
                 if (state[s] - state[s]) != 0.0:

@@ -43,7 +43,7 @@ class Share:
     source
         (sources, numbers) of each: step of the last spike, traces just after it, states; for rules with a lag see ``source.py``.
     past
-        (targets, mask + 1, numbers) ring of the last spikes of each: step of emission, traces just after it.
+        (targets, mask + 1, numbers) ring of the steps in which each has spiked last: when, how often, traces just after it.
     heads
         (targets,) where the next one goes, modulo the length of the ring.
     doses
@@ -94,7 +94,9 @@ class Plastic(NamedTuple):
     spike, depart, sweep
         (P,) addresses of the code of their rules.
     cards
-        (P, own parts, entries).
+        (P * own parts * entries,).
+    parts
+        Of this process.
     link, left
         (P,) steps that the link of an input has taken of the delay, and those that are left.
     modulator
@@ -110,6 +112,7 @@ class Plastic(NamedTuple):
     depart: Integers
     sweep: Integers
     cards: Integers
+    parts: int
     link: Integers
     left: Integers
     modulator: Integers

@@ -11,31 +11,41 @@ from __future__ import annotations
 from numba import njit
 
 from engines.equations.maths import exp
+from engines.point_neurons.plasticity.card import ENTRIES, KNOWN, NUMBERS, SETTLED
+from engines.point_neurons.plasticity.pointers import numbers_at
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
+_EPOCH, _DEPTH, _DOSES = ENTRIES.index("epoch"), ENTRIES.index("depth"), ENTRIES.index("doses")
+_PROGRESS, _NUMBERS = ENTRIES.index("progress"), ENTRIES.index("numbers")
+_BASELINE, _TAU_S, _FADE = NUMBERS.index("baseline"), NUMBERS.index("tau_s"), NUMBERS.index("fade")
 
 
 @_kernel
-def hear(plastic, own, until):
-    """Take up the modulators to a step of this window."""
-    for p in range(len(plastic.rule)):
-        epoch, fade = plastic.epoch[p], plastic.fade[p]
-        while epoch > 0 and plastic.known[p, own] < until:
-            step = plastic.known[p, own]  # its row holds from here to the next
-            within = step % epoch
-            at = plastic.dose_at[p, own] + (step // epoch & (plastic.depth[p] - 1)) * (epoch + 1) + within
-            if within == 0:
-                plastic.doses[at] = 0.0
-            modulator = plastic.modulators[step - plastic.first_step[0], plastic.modulator[p]] - plastic.baseline[p]
-            share = exp(-within * fade) - exp(-(within + 1) * fade)
-            plastic.doses[at + 1] = plastic.doses[at] + modulator * share * plastic.tau_s[p]
-            plastic.known[p, own] += 1
+def take_up(card, until, rows, column, first_step):
+    """A modulator up to a step.
+
+    Parameters
+    ----------
+    rows
+        (steps, modulators) from ``first_step`` on.
+    """
+    epoch, depth = card[_EPOCH], card[_DEPTH]
+    doses, progress, numbers = numbers_at(card[_DOSES]), numbers_at(card[_PROGRESS]), numbers_at(card[_NUMBERS])
+    for step in range(int(progress[KNOWN]), until):  # its row holds from here to the next
+        begun, within = step // epoch, step % epoch
+        at = (begun & (depth - 1)) * (epoch + 1) + within
+        if within == 0:
+            doses[at] = 0.0
+        share = exp(-within * numbers[_FADE]) - exp(-(within + 1) * numbers[_FADE])
+        doses[at + 1] = doses[at] + (rows[step - first_step, column] - numbers[_BASELINE]) * share * numbers[_TAU_S]
+    progress[KNOWN] = until
 
 
 @_kernel
-def dose_between(plastic, p, own, begin, end):
+def dose_between(card, begin, end):
     """Integral of (m - baseline) exp(-(t - begin) / tau), in s, between two steps of the epoch that is not settled yet."""
-    epoch, settled = plastic.epoch[p], plastic.settled[p, own]
-    at = plastic.dose_at[p, own] + (int(settled) // epoch & (plastic.depth[p] - 1)) * (epoch + 1)
-    gained = plastic.doses[at + int(end - settled)] - plastic.doses[at + int(begin - settled)]
-    return gained * exp((begin - settled) * plastic.fade[p])
+    epoch, depth = card[_EPOCH], card[_DEPTH]
+    doses, settled, numbers = numbers_at(card[_DOSES]), numbers_at(card[_PROGRESS])[SETTLED], numbers_at(card[_NUMBERS])
+    at = (int(settled) // epoch & (depth - 1)) * (epoch + 1)
+    gained = doses[at + int(end - settled)] - doses[at + int(begin - settled)]
+    return gained * exp((begin - settled) * numbers[_FADE])

@@ -1,14 +1,13 @@
-"""Kernels of plastic projections, as code: for each rule its functions, and what calls them by projection.
+"""Kernels of a rule, as code. They are called by address, with the card of a projection in a part.
 
-    arrive      a spike of a source: weights are brought up to date, changed and delivered
-    depart      a spike of a target is noted in its past
-    catch_up    all synapses of a projection learn what their targets have done
-    settle      the same at the fixed times of modulated projections, of which their synapses make events
-    look        what weights and states of synapses are, nothing changed
-    shown       what is recorded of source neurons
+spike    a spike of a source: weights are brought up to date, changed and delivered
+depart   a spike of a target is noted in its past
+sweep    all synapses learn what their targets have done; or, at the fixed times of modulated rules, have an event
+look     what weights and states of synapses are, nothing changed
+shown    what is recorded of source neurons
 
 An update of a weight is a function of the spikes of its two neurons alone. When it is made is not: so results do not depend on
-windows, threads or how large the memory of past spikes is.
+windows, threads or how long the memory of past spikes is.
 """
 
 from __future__ import annotations
@@ -18,263 +17,271 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 
+from engines.equations.compiled import imports_of
+from engines.point_neurons.plasticity.card import ARRAYS, ENTRIES, KNOWN, NUMBERS, SETTLED, SWEPT
 from engines.point_neurons.plasticity.rule import Rule, Trace
 
 RESERVED = frozenset(
-    "plastic p own source now first ring row begin end at last since until j local base head k e before arrival step s mask size "
-    "delay past_at heads_at column value which keeps flows settles out place dt_ms m many lag effect time newest first_column "
-    "stride offset scale np math uint64 njit hear arrive depart catch_up settle look shown".split()
-)
-"""Names that rules must leave alone."""
+    "card source now ring row begin end at last since until j local base head k e before arrival s column value which keeps flows "
+    "settles out first m many effect time newest known count np math njit cfunc spike depart sweep look shown elapsed dose efficacy "
+    "w".split()
+) | {*ENTRIES, *NUMBERS}
+"""Names that rules leave alone, but for the four that they are given."""
 
-_IMPORTS = (
-    "from engines.point_neurons.plasticity.doses import dose_between, hear",
-    "from engines.point_neurons.synapses import NONE",
-)
+_HEAD = '''"""Kernels of a rule of plasticity: made from its description, not to be edited."""
+
+import math
+
+import numpy as np
+from numba import cfunc, njit
+
+{imports}
+from engines.point_neurons.plasticity.doses import dose_between
+from engines.point_neurons.plasticity.pointers import DEPART, LOOK, SPIKE, SWEEP, numbers_at, shorts_at, wholes_at
+
+OPTIONS = {{"cache": True, "error_model": "numpy"}}
+'''
 
 _SPIKE = """
-@njit(**OPTIONS)
-def spike_{k}(plastic, p, own, source, now, first, ring):
-    row = uint64(plastic.row_at[p, own] + source)
-    begin, end = plastic.rows[row], plastic.rows[row + uint64(1)]
+@cfunc(SPIKE, **OPTIONS)
+def spike(card, source, now, ring):
+{rows}
     if begin == end:
         return
-{numbers}
+{card}
 {settle}
-    at = plastic.source_at[p, own] + source * plastic.source_size[p]
+    at = source * source_size
 {source}
-    since, until = max(last, plastic.swept[p, own]), now
-{at_spike}
-    first_column, stride, offset, scale = plastic.first_column[p], plastic.stride[p], plastic.offset[p], plastic.scale[p]
+    since, until = max(last, progress[{swept}]), now
+{prepare}
 {synapses}
-    plastic.source[uint64(at)] = now
+    sources_kept[at] = now
 {renewed}
 """
 
-_CONSTANT = """
-    if plastic.weight_at[p, own] == NONE:
-        value = np.int64(np.rint((offset + scale * plastic.constant[p]) * efficacy))
-        for j in range(begin, end):
-            local = np.int64(plastic.targets[uint64(j)])
-            ring[first + uint64(first_column + (local >> 6) * stride + (local & 63))] += value
-    else:
-        for j in range(begin, end):
-            local = np.int64(plastic.targets[uint64(j)])
-            w = plastic.weights[uint64(j + plastic.weight_at[p, own])]
-            column = uint64(first_column + (local >> 6) * stride + (local & 63))
-            ring[first + column] += np.int64(np.rint((offset + scale * w) * efficacy))
+_DELIVER = """
+        column = first_column + (local >> 6) * stride + (local & 63)
+        ring[column] += np.int64(np.rint((offset + scale * w){efficacy}))
 """
 
 _LASTING = """
     for j in range(begin, end):
-        local = np.int64(plastic.targets[uint64(j)])
+        local = np.int64(targets[j])
 {load}
-{catch_up}
+{caught_up}
 {act}
-{store}
-        column = uint64(first_column + (local >> 6) * stride + (local & 63))
-        ring[first + column] += np.int64(np.rint((offset + scale * w){efficacy}))
+{deliver}
 """
 
-_ROW = """
+_SCALED = """
+    if card[{weights}] == 0:
+        value = np.int64(np.rint((offset + scale * constant) * efficacy))
+        for j in range(begin, end):
+            local = np.int64(targets[j])
+            ring[first_column + (local >> 6) * stride + (local & 63)] += value
+    else:
+        for j in range(begin, end):
+            local, w = np.int64(targets[j]), weights[j]
+{deliver}
+"""
+
+_SWEEP = """
 @njit(**OPTIONS)
-def row_{k}(plastic, p, own, source, until, keeps, flows, which, out, place):
-    row = uint64(plastic.row_at[p, own] + source)
-    begin, end = plastic.rows[row], plastic.rows[row + uint64(1)]
-{numbers}
-    at = plastic.source_at[p, own] + source * plastic.source_size[p]
+def go_on(card, source, until, keeps, flows, which, out, first):
+{rows}
+{card}
+    at = source * source_size
 {source}
-    since = max(last, plastic.swept[p, own])
+    since = max(last, progress[{swept}])
 {prepare}
     for j in range(begin, end):
-        local = np.int64(plastic.targets[uint64(j)])
+        local = np.int64(targets[j])
 {load}
-{catch_up}
+{caught_up}
         if flows:
 {flow}
         if keeps:
 {store}
         else:
-            out[place + j - begin] = {value}
+            out[first + j - begin] = {value}
+    return first + end - begin
 
 
 @njit(**OPTIONS)
-def sweep_{k}(plastic, p, own, until, settles):
-    out = np.empty(0)
-    for source in range(plastic.sources[p]):
-        row = plastic.row_at[p, own] + source
-        if plastic.rows[row] == plastic.rows[row + 1]:
-            continue
-        at = plastic.source_at[p, own] + source * plastic.source_size[p]
-        if settles or max({last}, plastic.swept[p, own]) < until:
-            row_{k}(plastic, p, own, source, until, True, settles, 0, out, 0)
-    plastic.swept[p, own] = max(plastic.swept[p, own], until)
+def bring_up(card, until, settles):
+    progress, rows, kept = numbers_at(card[{progress}]), wholes_at(card[{row}]), numbers_at(card[{kept}])
+    for source in range(card[{sources}]):
+        since = max(kept[source * card[{size}]], progress[{swept}])
+        if rows[source] < rows[source + 1] and (settles or since < until):
+            go_on(card, source, until, True, settles, 0, progress, 0)
+    progress[{swept}] = max(progress[{swept}], until)
     if settles:
-        plastic.settled[p, own] = until
+        progress[{settled}] = until
 
 
-@njit(**OPTIONS)
-def look_{k}(plastic, p, own, until, which, sources, out):
-    place = 0
-    for source in sources:
-        row_{k}(plastic, p, own, source, until, False, True, which, out, place)
-        row = plastic.row_at[p, own] + source
-        place += plastic.rows[row + 1] - plastic.rows[row]
+@cfunc(SWEEP, **OPTIONS)
+def sweep(card, until, settles):
+    bring_up(card, until, settles != 0)
 
 
-@njit(**OPTIONS)
-def depart_{k}(plastic, p, own, local, step):
-{numbers}
-    mask, size, delay = plastic.mask[p], plastic.past_size[p], plastic.delay[p]
-    base = plastic.past_at[p, own] + local * (mask + 1) * size
-    head = plastic.heads[plastic.heads_at[p, own] + local]
-    if plastic.past[base + ((head + 1) & mask) * size] + delay > plastic.swept[p, own]:  # it will be the oldest that is left
-        until = min(plastic.past[base + ((head - mask // 2) & mask) * size] + delay, np.float64(step - 1 - plastic.link[p]))
-        sweep_{k}(plastic, p, own, until, False)
-    before, e = base + ((head - 1) & mask) * size, base + (head & mask) * size
-    plastic.past[e] = step
+@cfunc(LOOK, **OPTIONS)
+def look(card, until, which, sources, count, out):
+    first = 0
+    for n in range(count):
+        first = go_on(card, sources[n], until, False, True, which, out, first)
+
+
+@cfunc(DEPART, **OPTIONS)
+def depart(card, local, step, known):
+{card}
+    base, head = local * (mask + 1) * past_size, heads[local]
+    before, e = base + ((head - 1) & mask) * past_size, base + (head & mask) * past_size
+    if past[before] == step:  # not the first of this step: they share a record
+        e = before
+        past[e + 1] += 1.0
+    else:
+        if past[base + ((head + 1) & mask) * past_size] + delay > progress[{swept}]:  # it will be the oldest that is left
+            bring_up(card, min(past[base + ((head - mask // 2) & mask) * past_size] + delay, known), False)
+        past[e], past[e + 1] = step, 1.0
+        heads[local] = head + 1
 {departed}
-    plastic.heads[plastic.heads_at[p, own] + local] = head + 1
+"""
+
+_STILL = """
+@cfunc(SWEEP, **OPTIONS)
+def sweep(card, until, settles):
+    pass
+
+
+@cfunc(LOOK, **OPTIONS)
+def look(card, until, which, sources, count, out):
+    rows, weights, first = wholes_at(card[{row}]), numbers_at(card[{weights}]), 0
+    for n in range(count):
+        for j in range(rows[sources[n]], rows[sources[n] + 1]):
+            out[first] = numbers_at(card[{numbers}])[{constant}] if card[{weights}] == 0 else weights[j]
+            first += 1
+
+
+@cfunc(DEPART, **OPTIONS)
+def depart(card, local, step, known):
+    pass
 """
 
 _SHOWN = """
-@njit(**OPTIONS)
-def shown_{k}(plastic, p, own, until, which, sources, out):
-{numbers}
-    place = 0
-    for source in sources:
-        at = plastic.source_at[p, own] + source * plastic.source_size[p]
+@cfunc(LOOK, **OPTIONS)
+def shown(card, until, which, chosen, count, out):
+{card}
+    for n in range(count):
+        at = chosen[n] * source_size
 {source}
         elapsed = (until - last) * dt_ms
 {values}
-        place += 1
-"""
-
-_STATIC = """
-@njit(**OPTIONS)
-def sweep_{k}(plastic, p, own, until, settles):
-    return
-
-
-@njit(**OPTIONS)
-def look_{k}(plastic, p, own, until, which, sources, out):
-    place = 0
-    for source in sources:
-        row = plastic.row_at[p, own] + source
-        for j in range(plastic.rows[row], plastic.rows[row + 1]):
-            out[place] = plastic.constant[p]
-            if plastic.weight_at[p, own] != NONE:
-                out[place] = plastic.weights[j + plastic.weight_at[p, own]]
-            place += 1
-
-
-@njit(**OPTIONS)
-def depart_{k}(plastic, p, own, local, step):
-    return
-"""
-
-_ALL = """
-@njit(**OPTIONS)
-def arrive(plastic, own, group, source, step, slots, ring, width):
-    for p in range(plastic.of_group[group], plastic.of_group[group + 1]):
-        now = np.float64(max(step - plastic.link[p], 0))
-        first = uint64(((step + plastic.left[p]) & (slots - 1)) * width)
-{arrive}
-
-
-@njit(**OPTIONS)
-def depart(plastic, own, population, local, step):
-    for q in range(plastic.onto[population], plastic.onto[population + 1]):
-        p = plastic.onto_order[q]
-{depart}
-
-
-@njit(**OPTIONS)
-def catch_up(plastic, p, own, until, settles):
-{catch_up}
-
-
-@njit(**OPTIONS)
-def settle(plastic, own, step):
-    for p in range(len(plastic.rule)):
-        until = np.float64(step - plastic.link[p])
-        if plastic.epoch[p] > 0 and until == plastic.settled[p, own] + plastic.epoch[p]:
-            catch_up(plastic, p, own, until, True)
-
-
-@njit(**OPTIONS)
-def look(plastic, p, own, until, which, sources, out):
-{look}
-
-
-@njit(**OPTIONS)
-def shown(plastic, p, own, until, which, sources, out):
-{shown}
 """
 
 
-def imports_for(rules: Iterable[Rule]) -> list[str]:
-    """Lines that import what the lines of rules call, and what all kernels of plasticity do."""
-    called = {name: module for rule in rules for name, module in rule.imports.items()}
-    lines = [f"from {module} import {name}" for name, module in called.items()]
-    return [*lines, *_IMPORTS]
+def code_of(rule: Rule) -> str:
+    """The module of a rule."""
+    body = (_Flowing if rule.is_continuous else _Eventful)(rule).code()
+    lines = [*imports_of(body), *(f"from {module} import {name}" for name, module in rule.imports.items())]
+    return _HEAD.format(imports="\n".join(lines)) + body
 
 
-def code_of(rules: Sequence[Rule]) -> str:
-    """Functions of all rules, each of its own code; projections name them by their place."""
-    parts = [(_Flowing if rule.is_continuous else _Eventful)(k, rule).code() for k, rule in enumerate(rules)]
-    calls = {
-        "arrive": "spike_{k}(plastic, p, own, source, now, first, ring)",
-        "depart": "depart_{k}(plastic, p, own, local, step)",
-        "catch_up": "sweep_{k}(plastic, p, own, until, settles)",
-        "look": "look_{k}(plastic, p, own, until, which, sources, out)",
-        "shown": "shown_{k}(plastic, p, own, until, which, sources, out)",
-    }
-    chosen = {name: _lines(_dispatched(call, len(rules)), 8 if name in ("arrive", "depart") else 4) for name, call in calls.items()}
-    return "".join(parts) + _ALL.format(**chosen)
-
-
-def _dispatched(call: str, rules: int) -> list[str]:
-    lines = []
-    for k in range(rules):
-        lines += [f"{'el' if k else ''}if plastic.rule[p] == {k}:", f"    {call.format(k=k)}"]
-    return lines
-
-
-# -- one rule ------------------------------------------------------------------------------------------------------------------
+def refuse_reserved(rule: Rule) -> None:
+    """A ValueError where a rule uses names of the kernels for its own."""
+    own: Mapping[str, object] = {**rule.constants, **rule.pre, **rule.post, **dict.fromkeys(rule.states), **rule.source_states}
+    if taken := sorted(own.keys() & RESERVED):
+        raise ValueError(f"rules cannot call something {', '.join(taken)}: kernels use the name")
 
 
 @dataclass(frozen=True, eq=False)
 class _Code:
-    """The code of a rule, whose constants come first among its numbers, then decays of pre and post traces by step, then dt."""
+    """The code of a rule."""
 
-    number: int
     rule: Rule
 
     def code(self) -> str:
+        """The functions of the module."""
+        if not self.rule.is_lasting:
+            still = {name: ENTRIES.index(of) for name, of in (("row", "rows"), ("weights", "weights"), ("numbers", "numbers"))}
+            return _STILL.format(constant=NUMBERS.index("constant"), **still) + self._spike() + self._shown()
+        places = {"progress": "progress", "row": "rows", "kept": "source", "sources": "sources", "size": "source_size"}
+        sweep = _SWEEP.format(
+            rows=_lines(_rows(), 4), card=_lines(self._card(), 4), source=_lines(self._source(), 4), load=_lines(self._load(), 8),
+            prepare=_lines(self._prepare(), 4), caught_up=_lines(self._caught_up(), 8), flow=_lines(self._flow("until"), 12),
+            store=_lines(self._store(), 12), value=self._value(), departed=_lines(self._departed(), 4), swept=SWEPT,
+            settled=SETTLED, **{name: ENTRIES.index(of) for name, of in places.items()},
+        )  # fmt: skip
+        return sweep + self._spike() + self._shown()
+
+    def _spike(self) -> str:
+        efficacy = " * efficacy" if self.rule.on_spike else ""
+        deliver = _DELIVER.strip("\n").format(efficacy=efficacy)
+        if self.rule.is_lasting:
+            synapses = _LASTING.format(
+                load=_lines(self._load(), 8), caught_up=_lines(self._caught_up(), 8), act=_lines(self._act(), 8), deliver=deliver
+            )
+        else:
+            synapses = _SCALED.format(weights=ENTRIES.index("weights"), deliver=indent(deliver, "    "))
+        return _SPIKE.format(
+            rows=_lines(_rows(), 4), card=_lines(self._card(), 4), settle=_lines(self._settled(), 4), swept=SWEPT,
+            source=_lines(self._source(), 4), prepare=_lines([*self._prepare(), *self._at_spike()], 4),
+            synapses=synapses.strip("\n"), renewed=_lines(self._renewed(), 4),
+        )  # fmt: skip
+
+    # -- what the kinds of rules do differently --------------------------------------------------------------------
+
+    def _source(self) -> list[str]:
+        """``last`` and what else the record of a source has."""
         raise NotImplementedError
 
-    def _numbers(self) -> list[str]:
-        rule = self.rule
-        names = [*rule.constants, *(f"decay_{trace}" for trace in (*rule.pre, *rule.post)), "dt_ms"]
-        return ["at = plastic.number_at[p]", *(f"{name} = plastic.numbers[at + {n}]" for n, name in enumerate(names))]
+    def _prepare(self) -> list[str]:
+        """What is the same for all synapses of a row."""
+        return []
+
+    def _settled(self) -> list[str]:
+        """An event of all synapses that is due before this one."""
+        return []
+
+    def _at_spike(self) -> list[str]:
+        """Traces of the source just before its spike, its states and the efficacy."""
+        return []
+
+    def _caught_up(self) -> list[str]:
+        """What has happened to a synapse up to ``until``."""
+        raise NotImplementedError
+
+    def _flow(self, time: str) -> list[str]:
+        """Between events, from ``s`` on to a step."""
+        raise NotImplementedError
+
+    def _act(self) -> list[str]:
+        """What the spike of the source does to a synapse, and that its weight is kept."""
+        raise NotImplementedError
+
+    def _renewed(self) -> list[str]:
+        """The record of the source after its spike."""
+        raise NotImplementedError
+
+    # -- pieces ----------------------------------------------------------------------------------------------------
+
+    def _card(self) -> list[str]:
+        """All that is on the card, under its name."""
+        kinds = {"rows": "wholes_at", "heads": "wholes_at", "targets": "shorts_at"}
+        own = [*self.rule.constants, *(f"decay_{trace}" for trace in (*self.rule.pre, *self.rule.post))]
+        lines = []
+        for n, name in enumerate(ENTRIES):
+            symbol = "sources_kept" if name == "source" else name
+            lines.append(f"{symbol} = {kinds.get(name, 'numbers_at')}(card[{n}])" if name in ARRAYS else f"{symbol} = card[{n}]")
+        return lines + [f"{name} = numbers[{n}]" for n, name in enumerate([*NUMBERS, *own])]
 
     def _load(self) -> list[str]:
         """``w`` and the states of a synapse."""
         count = len(self.rule.states)
-        lines = ["w = plastic.weights[uint64(j + plastic.weight_at[p, own])]"]
-        return lines + [
-            f"{state} = plastic.states[uint64((j + plastic.state_at[p, own]) * {count} + {n})]"
-            for n, state in enumerate(self.rule.states)
-        ]
+        return ["w = weights[j]", *(f"{state} = states[j * {count} + {n}]" for n, state in enumerate(self.rule.states))]
 
     def _store(self) -> list[str]:
         count = len(self.rule.states)
-        lines = ["plastic.weights[uint64(j + plastic.weight_at[p, own])] = w"]
-        return lines + [
-            f"plastic.states[uint64((j + plastic.state_at[p, own]) * {count} + {n})] = {state}"
-            for n, state in enumerate(self.rule.states)
-        ]
+        return ["weights[j] = w", *(f"states[j * {count} + {n}] = {state}" for n, state in enumerate(self.rule.states))]
 
     def _value(self) -> str:
         """What ``which`` asks for: 0 the weight, n the state n - 1."""
@@ -283,210 +290,120 @@ class _Code:
             code = f"({state} if which == {n + 1} else {code})"
         return code
 
-    @staticmethod
-    def _newest(bound: str) -> list[str]:
-        """``k`` becomes the place behind the last spike of the target that has arrived by ``bound``."""
+    def _newest(self) -> list[str]:
+        """``k`` becomes the place behind the last spike of the target that has arrived by ``since``."""
         return [
-            "base, head = past_at + local * (mask + 1) * size, plastic.heads[uint64(heads_at + local)]",
+            "base, head = local * (mask + 1) * past_size, heads[local]",
             "k = head",
-            f"while plastic.past[uint64(base + ((k - 1) & mask) * size)] + delay > {bound}:",
+            "while past[base + ((k - 1) & mask) * past_size] + delay > since:",
             "    k -= 1",
-        ]
-
-    @staticmethod
-    def _history() -> list[str]:
-        return [
-            "mask, size, delay = plastic.mask[p], plastic.past_size[p], plastic.delay[p]",
-            "past_at, heads_at = plastic.past_at[p, own], plastic.heads_at[p, own]",
         ]
 
     def _post(self, names: Iterable[str], at: str, time: str) -> list[str]:
         """Traces of the target at ``time``, from its spike at place ``at``."""
         places = list(self.rule.post)
-        return [
-            f"{name} = plastic.past[{at} + uint64({1 + places.index(name)})] "
-            f"* exp((plastic.past[{at}] + delay - {time}) * decay_{name})"
-            for name in names
-        ]
+        return [f"{n} = past[{at} + {2 + places.index(n)}] * exp((past[{at}] + delay - {time}) * decay_{n})" for n in names]
 
     def _departed(self) -> list[str]:
+        """Traces of a target just after its spike."""
         lines = []
-        for n, (name, trace) in enumerate(self.rule.post.items()):
-            value = f"plastic.past[before + {1 + n}] * exp((plastic.past[before] - step) * decay_{name})"
-            lines.append(f"plastic.past[e + {1 + n}] = {_risen(value, trace)}")
+        for n, (name, trace) in enumerate(self.rule.post.items(), 2):
+            lines.append(f"past[e + {n}] = {_risen(f'past[before + {n}] * exp((past[before] - step) * decay_{name})', trace)}")
         return lines
 
     def _shown(self) -> str:
-        return f"\n\n@njit(**OPTIONS)\ndef shown_{self.number}(plastic, p, own, until, which, sources, out):\n    return\n"
+        rule = self.rule
+        if not rule.shown:
+            return ""
+        lines = []
+        for n, expression in enumerate(rule.shown.values()):
+            lines += [f"{'el' if n else ''}if which == {n}:", f"    out[n] = {expression}"]
+        return _SHOWN.format(card=_lines(self._card(), 4), source=_lines(self._source(), 8), values=_lines(lines, 8))
 
 
 class _Eventful(_Code):
-    """Weights and states change at spikes; source neurons have one record: the step of the last spike, traces, states."""
-
-    def code(self) -> str:
-        rule, k = self.rule, self.number
-        numbers = _lines(self._numbers(), 4)
-        if rule.is_lasting:
-            synapses = _LASTING.format(
-                load=_lines(self._load(), 8),
-                catch_up=_lines(self._caught_up(), 8),
-                act=_lines(self._act(), 8),
-                store=_lines(self._store(), 8),
-                efficacy=" * efficacy" if rule.on_spike else "",
-            )
-        else:
-            synapses = _CONSTANT
-        spike = _SPIKE.format(
-            k=k, numbers=numbers, settle=_lines(self._settled(), 4), source=_lines(self._source(), 4),
-            at_spike=_lines(self._at_spike(), 4), synapses=synapses.strip("\n"), renewed=_lines(self._renewed(), 4),
-        )  # fmt: skip
-        if rule.is_lasting:
-            spike = self._rows(numbers) + spike
-        else:
-            spike = _STATIC.format(k=k) + spike
-        return spike + (self._shown_sources() if rule.shown else self._shown())
-
-    def _rows(self, numbers: str) -> str:
-        return _ROW.format(
-            k=self.number, numbers=numbers, source=_lines(self._source(), 4), prepare=_lines(self._history(), 4),
-            load=_lines(self._load(), 8), catch_up=_lines(self._caught_up(), 8), flow=_lines(self._flow("until"), 12),
-            store=_lines(self._store(), 12), value=self._value(), last="plastic.source[at]", departed=_lines(self._departed(), 4),
-        )  # fmt: skip
-
-    @property
-    def _flows(self) -> bool:
-        return bool(self.rule.between)
+    """Weights and states change at spikes. The record of a source: step of its last spike, traces just after it, states."""
 
     def _source(self) -> list[str]:
-        """``last``, and as ``fresh_...`` traces just after it, and states."""
         names = [*(f"fresh_{trace}" for trace in self.rule.pre), *self.rule.source_states]
-        return ["last = plastic.source[uint64(at)]", *(f"{name} = plastic.source[uint64(at + {1 + n})]" for n, name in enumerate(names))]
+        return ["last = sources_kept[at]", *(f"{name} = sources_kept[at + {n}]" for n, name in enumerate(names, 1))]
 
     def _settled(self) -> list[str]:
         if self.rule.modulated is None:
             return []
-        return [
-            "while now > plastic.settled[p, own] + plastic.epoch[p]:",
-            f"    sweep_{self.number}(plastic, p, own, plastic.settled[p, own] + plastic.epoch[p], True)",
-        ]
+        due = f"progress[{SETTLED}] + epoch"
+        return [f"while now > {due}:", f"    bring_up(card, {due}, True)"]
 
     def _at_spike(self) -> list[str]:
-        """Traces of the source just before the spike, its states and the efficacy."""
-        rule = self.rule
-        lines = [f"now_{name} = fresh_{name} * exp((last - now) * decay_{name})" for name in rule.pre]
-        if rule.on_spike:
-            lines += ["elapsed = (now - last) * dt_ms", *rule.on_spike]
-        return lines + (self._history() if rule.is_lasting else [])
+        lines = [f"now_{name} = fresh_{name} * exp((last - now) * decay_{name})" for name in self.rule.pre]
+        return [*lines, "elapsed = (now - last) * dt_ms", *self.rule.on_spike] if self.rule.on_spike else lines
 
     def _renewed(self) -> list[str]:
-        lines = [
-            f"plastic.source[uint64(at + {1 + n})] = {_risen(f'now_{name}', trace)}" for n, (name, trace) in enumerate(self.rule.pre.items())
-        ]
-        first = 1 + len(self.rule.pre)
-        return lines + [f"plastic.source[uint64(at + {first + n})] = {name}" for n, name in enumerate(self.rule.source_states)]
+        values = [_risen(f"now_{name}", trace) for name, trace in self.rule.pre.items()]
+        return [f"sources_kept[at + {n}] = {value}" for n, value in enumerate([*values, *self.rule.source_states], 1)]
 
     def _caught_up(self) -> list[str]:
-        """What spikes of the target have done up to ``until``."""
-        rule = self.rule
-        lines = self._newest("since")
-        if self._flows:
-            settled = "plastic.settled[p, own]" if rule.modulated else "0.0"
-            lines += [f"s = max(max(last, plastic.past[uint64(base + ((k - 1) & mask) * size)] + delay), {settled})"]
+        rule, lines = self.rule, self._newest()
+        if rule.between:
+            settled = f"progress[{SETTLED}]" if rule.modulated else "0.0"
+            lines += [f"s = max(max(last, past[base + ((k - 1) & mask) * past_size] + delay), {settled})"]
         used = _names(rule.on_post)
-        inner = [
-            "e = uint64(base + (k & mask) * size)",
-            "arrival = plastic.past[e] + delay",
-            "if arrival > until:",
-            "    break",
-            *self._flow("arrival"),
-            *([] if not self._flows else ["s = arrival"]),
-            *(f"{name} = fresh_{name} * exp((last - arrival) * decay_{name})" for name in rule.pre if name in used),
-        ]
-        post = [name for name in rule.post if name in used]
-        if post:
-            inner += ["before = uint64(base + ((k - 1) & mask) * size)", *self._post(post, "before", "arrival")]
-        inner += [*rule.on_post, *_bounded(rule.on_post), "k += 1"]
+        inner = ["e = base + (k & mask) * past_size", "arrival = past[e] + delay", "if arrival > until:", "    break"]
+        inner += [*self._flow("arrival"), "s = arrival"] if rule.between else []
+        inner += [f"{name} = fresh_{name} * exp((last - arrival) * decay_{name})" for name in rule.pre if name in used]
+        if post := [name for name in rule.post if name in used]:
+            inner += ["before = base + ((k - 1) & mask) * past_size", *self._post(post, "before", "arrival")]
+        act = [*rule.on_post, *_bounded(rule.on_post)]
+        inner += ["for _ in range(int(past[e + 1])):", *_indented(act), "k += 1"]
         return [*lines, "while k < head:", *_indented(inner)]
 
     def _flow(self, time: str) -> list[str]:
-        """From ``s`` on to a step."""
         rule = self.rule
-        if not self._flows:
-            return ["pass"] if time == "until" else []
+        if not rule.between:
+            return []
         lines = [f"elapsed = ({time} - s) * dt_ms"]
         if rule.modulated is not None:
-            lines += [f"dose = dose_between(plastic, p, own, s, {time})"]
+            lines += [f"dose = dose_between(card, s, {time})"]
         return [*lines, *rule.between, *_bounded(rule.between)]
 
     def _act(self) -> list[str]:
-        """What the spike of the source does, with traces of the target just before it."""
         rule, used = self.rule, _names(self.rule.on_pre)
         lines = self._flow("now")
-        post = [name for name in rule.post if name in used]
-        if post:
+        if post := [name for name in rule.post if name in used]:
             lines += [
                 "k -= 1",
-                "while plastic.past[uint64(base + (k & mask) * size)] + delay == now:",
+                "while past[base + (k & mask) * past_size] + delay == now:",
                 "    k -= 1",
-                "e = uint64(base + (k & mask) * size)",
+                "e = base + (k & mask) * past_size",
                 *self._post(post, "e", "now"),
             ]
         lines += [f"{name} = now_{name}" for name in rule.pre if name in used]
-        return [*lines, *rule.on_pre, *_bounded(rule.on_pre)]
-
-    def _shown_sources(self) -> str:
-        lines = []
-        for n, expression in enumerate(self.rule.shown.values()):
-            lines += [f"{'el' if n else ''}if which == {n}:", f"    out[place] = {expression}"]
-        return "\n" + _SHOWN.format(
-            k=self.number, numbers=_lines(self._numbers(), 4), source=_lines(self._source(), 8), values=_lines(lines, 8)
-        )
+        return [*lines, *rule.on_pre, *_bounded(rule.on_pre), *self._store()]
 
 
 class _Flowing(_Code):
-    """Synapses move on by themselves. The record of a source has its last spike, how many there were, and a ring of the last.
+    """Synapses move on by themselves. The record of a source: step of its last spike, how many there were, a ring of the last.
 
     Entries of the ring have the step at which a spike acts, a lag after it, and the traces just after that.
     """
 
-    def code(self) -> str:
-        k, numbers = self.number, _lines(self._numbers(), 4)
-        rows = _ROW.format(
-            k=k, numbers=numbers, source=_lines(self._source(), 4), prepare=_lines(self._history(), 4),
-            load=_lines(self._load(), 8), catch_up=_lines(self._caught_up(), 8), flow=_lines(self._flow("until"), 12),
-            store=_lines(self._store(), 12), value=self._value(), last="plastic.source[at]", departed=_lines(self._departed(), 4),
-        )  # fmt: skip
-        synapses = _LASTING.format(
-            load=_lines(self._load(), 8), catch_up=_lines(self._caught_up(), 8), act=_lines(self._act(), 8), store="", efficacy="",
-        )  # fmt: skip
-        spike = _SPIKE.format(
-            k=k, numbers=numbers, settle="", source=_lines(self._source(), 4), at_spike=_lines(self._history(), 4),
-            synapses=synapses.strip("\n"), renewed=_lines(self._renewed(), 4),
-        )  # fmt: skip
-        return rows + spike + self._shown()
-
     def _entry(self, number: str) -> str:
-        return f"uint64(at + 2 + (({number}) & lag_mask) * {1 + len(self.rule.pre)})"
+        return f"at + 2 + (({number}) & lag_mask) * {1 + len(self.rule.pre)}"
 
     def _source(self) -> list[str]:
-        return [
-            "last, many = plastic.source[uint64(at)], int(plastic.source[uint64(at + 1)])",
-            "lag, lag_mask = plastic.lag[p], plastic.lag_mask[p]",
-        ]
+        return ["last, many = sources_kept[at], int(sources_kept[at + 1])"]
 
-    def _history(self) -> list[str]:
+    def _prepare(self) -> list[str]:
         """``newest`` is behind the last spike of the source that has acted by ``since``."""
-        lines = [*_Code._history(), "newest = many"]
-        return [*lines, f"while plastic.source[{self._entry('newest - 1')}] > since:", "    newest -= 1"]
+        return ["newest = many", f"while sources_kept[{self._entry('newest - 1')}] > since:", "    newest -= 1"]
 
     def _caught_up(self) -> list[str]:
-        first = f"max(plastic.source[{self._entry('m - 1')}], plastic.past[uint64(base + ((k - 1) & mask) * size)] + delay)"
         inner = [
             "arrival, effect = math.inf, math.inf",
             "if k < head:",
-            "    arrival = plastic.past[uint64(base + (k & mask) * size)] + delay",
+            "    arrival = past[base + (k & mask) * past_size] + delay",
             "if m < many:",
-            f"    effect = plastic.source[{self._entry('m')}]",
+            f"    effect = sources_kept[{self._entry('m')}]",
             "time = min(arrival, effect)",
             "if time > until:",
             "    break",
@@ -495,38 +412,33 @@ class _Flowing(_Code):
             "k += arrival <= time",
             "m += effect <= time",
         ]
-        lines = [*self._newest("since"), "m = newest", f"s = max({first}, 0.0)"]
-        return [*lines, "while True:", *_indented(inner)]
+        begin = f"s = max(max(sources_kept[{self._entry('m - 1')}], past[base + ((k - 1) & mask) * past_size] + delay), 0.0)"
+        return [*self._newest(), "m = newest", begin, "while True:", *_indented(inner)]
 
     def _flow(self, time: str) -> list[str]:
-        """From ``s``, with the traces just after it, on to a step."""
         rule, used = self.rule, _names(self.rule.between)
-        lines = ["e = uint64(base + ((k - 1) & mask) * size)", *self._post([n for n in rule.post if n in used], "e", "s")]
+        lines = ["e = base + ((k - 1) & mask) * past_size", *self._post([n for n in rule.post if n in used], "e", "s")]
         lines += [f"e = {self._entry('m - 1')}"]
-        for n, name in enumerate(rule.pre):
+        for n, name in enumerate(rule.pre, 1):
             if name in used:
-                lines += [f"{name} = plastic.source[e + uint64({1 + n})] * exp((plastic.source[e] - s) * decay_{name})"]
+                lines += [f"{name} = sources_kept[e + {n}] * exp((sources_kept[e] - s) * decay_{name})"]
         return [*lines, f"elapsed = ({time} - s) * dt_ms", *rule.between, *_bounded(rule.between)]
 
     def _act(self) -> list[str]:
-        """Pieces between events are not cut where weights are looked at: what they come to is kept at events alone."""
+        """What pieces between events come to is kept at events alone, for a piece cut in two has not quite the same bits."""
         return ["if lag > 0.0:", *_indented(self._store()), *self._flow("now"), "if lag == 0.0:", *_indented(self._store())]
 
     def _renewed(self) -> list[str]:
-        lines = [f"before, effect = {self._entry('many - 1')}, now + lag", "if plastic.source[before] < effect:"]
-        lines += [f"    e = {self._entry('many')}", "    plastic.source[e] = effect"]
-        for n in range(len(self.rule.pre)):
-            name = list(self.rule.pre)[n]
-            value = f"plastic.source[before + uint64({1 + n})] * exp((plastic.source[before] - effect) * decay_{name})"
-            lines += [f"    plastic.source[e + uint64({1 + n})] = {value}"]
-        lines += ["    many += 1", "else:", "    e = before"]
-        for n, trace in enumerate(self.rule.pre.values()):
-            lines += [f"plastic.source[e + uint64({1 + n})] = {_risen(f'plastic.source[e + uint64({1 + n})]', trace)}"]
-        return [*lines, "plastic.source[uint64(at + 1)] = many"]
+        lines = [f"before, effect = {self._entry('many - 1')}, now + lag", "e = before", "if sources_kept[before] < effect:"]
+        lines += [f"    e = {self._entry('many')}", "    sources_kept[e] = effect", "    many += 1"]
+        for n, (name, trace) in enumerate(self.rule.pre.items(), 1):
+            decayed = f"sources_kept[before + {n}] * exp((sources_kept[before] - effect) * decay_{name})"
+            lines += [f"sources_kept[e + {n}] = {_risen(decayed, trace)}"]
+        return [*lines, "sources_kept[at + 1] = many"]
 
 
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
+def _rows() -> list[str]:
+    return [f"rows = wholes_at(card[{ENTRIES.index('rows')}])", "begin, end = rows[source], rows[source + 1]"]
 
 
 def _risen(value: str, trace: Trace) -> str:
@@ -542,12 +454,9 @@ def _names(lines: Sequence[str]) -> frozenset[str]:
     return frozenset(re.findall(r"[A-Za-z_]\w*", " ".join(lines)))
 
 
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
 def _lines(lines: Sequence[str], spaces: int) -> str:
     return indent("\n".join(lines) or "pass", " " * spaces)
-
-
-def refuse_reserved(rule: Rule) -> None:
-    """A ValueError where a rule uses names of the kernels for its own."""
-    own: Mapping[str, object] = {**rule.constants, **rule.pre, **rule.post, **dict.fromkeys(rule.states), **rule.source_states}
-    if taken := sorted(own.keys() & RESERVED):
-        raise ValueError(f"rules cannot call something {', '.join(taken)}: kernels use the name")
