@@ -109,7 +109,7 @@ def size(regions: str, repeats: str) -> dict[str, Any]:
     past = int(whole.connections.delay_steps(100_000).max()) + BLOCK
     near, far = np.ones(count * past), np.ones(2**26)
     measures = [lambda b=b, c=c: b.run()[0] / c.steps * 1e9 for b, c in zip(brains, (whole, few), strict=True)]
-    full, sparse, nearby, away = alternate(int(repeats), *measures, lambda: _copied(near), lambda: _copied(far))
+    full, sparse, nearby, away = alternate(int(repeats), *measures, lambda: copied(near), lambda: copied(far))
     many, least = len(whole.connections.weight), len(few.connections.weight)
     connection_ns = (median(full) - median(sparse)) / (many - least)
     return {
@@ -127,7 +127,7 @@ def _brain(regions: int, connections: int) -> Case:
     return replace(case, connectome=drawn(regions, connections), initial=mixed(regions), steps=steps, given=given)
 
 
-def _copied(source: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def copied(source: np.ndarray[Any, np.dtype[np.float64]]) -> float:
     """GB/s of a copy, read and written bytes together."""
     target, turns = np.empty_like(source), max(1, 2**27 // source.nbytes)
     target[:] = source

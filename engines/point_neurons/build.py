@@ -11,12 +11,13 @@ import numpy as np
 
 from cosim.sdk import Setup
 from engines.equations.compiled import load_compiled
-from engines.point_neurons.connect import connect
+from engines.point_neurons.connect import connect, connect_plastic
 from engines.point_neurons.generators import generator_spikes
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.lists import Edges
-from engines.point_neurons.params import Network, SpikesInput
+from engines.point_neurons.params import ModulatorInput, Network, SpikesInput
 from engines.point_neurons.plan import Population, make_plan
+from engines.point_neurons.plasticity.learning import Learning
 from engines.point_neurons.populations import make_populations
 from engines.point_neurons.projections import groups_of
 from engines.point_neurons.quanta import quanta_of
@@ -37,6 +38,7 @@ class Built:
     layout: Layout
     synapses: Synapses
     mean_field: MeanField
+    learning: Learning
 
 
 def build(network: Network, seed: int, setup: Setup, edges: Mapping[str, Edges] | None = None) -> Built:
@@ -55,18 +57,24 @@ def build(network: Network, seed: int, setup: Setup, edges: Mapping[str, Edges] 
     )
     with ThreadPoolExecutor(network.threads) as pool:
         synapses, mean_field, wiring = connect(network, seed, layout, setup.delays_ns, quanta, pool, edges)
+        plastic_synapses = connect_plastic(network, seed, wiring, pool)
+    modulators = [name for name, item in network.inputs.items() if isinstance(item, ModulatorInput)]
+    learning = Learning(
+        wiring.plastic, plastic_synapses, layout, len(groups_of(network)), modulators, network.dt, setup.log, setup.comm
+    )
     kernels = [load_compiled(_title(item), Source(item.variant).code(), setup.log, *_BESIDE) for item in populations]
     plan, sources = make_plan(populations, kernels, layout)
     first_channel = np.cumsum([0, *(item.size for item in network.populations.values())])
+    interval = min(wiring.shortest, learning.interval)
     simulation = Simulation(
-        plan, populations, layout, synapses, mean_field, wiring.longest, wiring.shortest, network.dt,
+        plan, populations, layout, synapses, mean_field, learning, wiring.longest, interval, network.dt,
         int(first_channel[-1]), setup.log, setup.comm,
     )  # fmt: skip
     _hear_the_past(network, setup, simulation, mean_field)
     names = list(groups_of(network))
     inputs = {name: names.index(name) for name, item in network.inputs.items() if isinstance(item, SpikesInput)}
     traffic = Traffic(populations, layout, sources, inputs, *generator_spikes(network), first_channel, network.dt)
-    return Built(simulation, traffic, layout, synapses, mean_field)
+    return Built(simulation, traffic, layout, synapses, mean_field, learning)
 
 
 def _hear_the_past(network: Network, setup: Setup, simulation: Simulation, mean_field: MeanField) -> None:

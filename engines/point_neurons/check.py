@@ -12,7 +12,8 @@ from engines.equations.stepping import refuse_misfits
 from engines.point_neurons.description import read_model
 from engines.point_neurons.distributions import numbers_of
 from engines.point_neurons.lists import Edges
-from engines.point_neurons.params import Distribution, DriveInput, Network, Population, SpikesInput, Value
+from engines.point_neurons.params import Distribution, DriveInput, ModulatorInput, Network, Population, SpikesInput, Value
+from engines.point_neurons.plasticity.checks import check_plasticity
 from engines.point_neurons.projection_checks import check_projections
 from engines.point_neurons.projections import neurons_of
 from engines.point_neurons.receptors import receptor_of
@@ -24,6 +25,7 @@ OUTPUTS = ("spikes", "rate")
 def check(params: Network, edges: Mapping[str, Edges] | None = None) -> None:
     """Raise a CosimError, or a ScenarioError for several, when the network cannot be built; ``edges`` as ``connect`` takes them."""
     raise_all([*_populations(params), *check_projections(params, edges), *_inputs(params), *_recorded(params)])
+    raise_all(check_plasticity(params, (*OUTPUTS, *params.record, *params.inputs)))
 
 
 def _populations(params: Network) -> Iterator[CosimError]:
@@ -94,7 +96,7 @@ def _inputs(params: Network) -> Iterator[CosimError]:
         if name in (*OUTPUTS, *params.record) or name in params.populations:
             what = f"the name {name!r} is taken by {'a population' if name in params.populations else 'an output'}"
             yield CosimError(what, where=where, mend="choose another")
-        if isinstance(port, SpikesInput):
+        if isinstance(port, (SpikesInput, ModulatorInput)):
             continue
         if port.target not in neurons:
             yield _unknown(port.target, neurons, f"{where}.to")

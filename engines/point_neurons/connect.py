@@ -62,11 +62,18 @@ def connect(
         Stored(plan, steps_of(plan, network.dt, links), quanta[plan.population][plan.receptor] / si_factor(plan.unit))
         for plan in plans
     ]
-    stored = tuple(each for each in found if not each.plan.is_mean_field)
+    plastic = tuple(each for each in found if each.plan.projection.plasticity is not None)
+    stored = tuple(each for each in found if not each.plan.is_mean_field and each not in plastic)
     mean = tuple(each for each in found if each.plan.is_mean_field)
     groups, within = len(groups_of(network)), [each.steps.least for each in found if each.plan.projection.source not in links]
-    wiring = Wiring(layout, network.dt, stored, mean, min(within, default=1), max((each.steps.most for each in found), default=1))
+    longest = max((each.steps.most for each in found), default=1)
+    wiring = Wiring(layout, network.dt, stored, mean, plastic, min(within, default=1), longest)
     return _Build(network, seed, layout, stored, pool).synapses(groups), _mean_field(mean, groups, layout), wiring
+
+
+def connect_plastic(network: Network, seed: int, wiring: Wiring, pool: Executor | None = None) -> Synapses:
+    """The synapses of ``wiring.plastic``: as they would be drawn if they were static."""
+    return _Build(network, seed, wiring.layout, wiring.plastic, pool).synapses(len(groups_of(network)))
 
 
 def _of_group(found: Sequence[Stored], groups: int) -> Integers:

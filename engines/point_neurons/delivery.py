@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
+from engines.point_neurons.plasticity.calls import arrive, depart, hear, settle
 from engines.point_neurons.synapses import NONE
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
@@ -61,8 +62,9 @@ def deliver(part, group, source, step, synapses, mean_field, slots, ring, width,
 
 
 @_kernel
-def bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, spikes, ends):
+def bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, plastic, spikes, ends):
     """Spikes of an interval, of all parts, to their targets in one."""
+    learns = len(plastic.spike) > 0
     ring, mean = arrays.ring[own], arrays.mean[own]
     parts, slots, width, sums = number.parts, number.slots, number.width, number.sums
     for n in range(count):
@@ -89,13 +91,21 @@ def bring(part, own, count, done, first_step, plan, number, arrays, synapses, me
                         parts,
                         part,
                     )
+                    if learns:
+                        arrive(plastic, own, plan.group[p], spikes[other, s], step, slots, ring, width)
+                        if other == part:
+                            depart(plastic, own, p, spikes[other, s] // parts, step)
                 a = b
+        if learns:
+            settle(plastic, own, step)
 
 
 @_kernel
-def let_in(part, own, until, arrived, inputs, number, arrays, synapses, mean_field):
+def let_in(part, own, until, arrived, inputs, number, arrays, synapses, mean_field, plastic):
     """Spikes from outside up to a step, to their targets in a part; how many of the window have been let in."""
-    ring, mean = arrays.ring[own], arrays.mean[own]
+    ring, mean, learns = arrays.ring[own], arrays.mean[own], len(plastic.spike) > 0
+    if learns:
+        hear(plastic, own, until)
     while arrived < len(inputs.step) and inputs.step[arrived] <= until:
         deliver(
             own,
@@ -112,6 +122,9 @@ def let_in(part, own, until, arrived, inputs, number, arrays, synapses, mean_fie
             number.parts,
             part,
         )
+        if learns:
+            group, source, step = inputs.group[arrived], inputs.source[arrived], inputs.step[arrived]
+            arrive(plastic, own, group, source, step, number.slots, ring, number.width)
         arrived += 1
     return arrived
 

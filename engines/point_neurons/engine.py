@@ -87,7 +87,8 @@ class PointNeurons:
         self._recorded = {p.name: (len(columns[p.name]), 1.0 / si_factor(p.unit)) for p in recorded_ports(params)}
         self._step = 0
         self._columns = sum(width for width, _ in self._recorded.values())
-        setup.log.info("%d neurons, %d synapses", sum(p.size for p in params.populations.values()), len(built.synapses.targets))
+        self.synapse_arrays, self.synapse_count = built.synapses, len(built.synapses.targets)
+        setup.log.info("%d neurons, %d synapses", sum(p.size for p in params.populations.values()), self.synapse_count)
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
         steps = window.steps(self._dt_ns)

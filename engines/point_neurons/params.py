@@ -12,6 +12,7 @@ from cosim.sdk.errors import ScenarioError
 from cosim.sdk.units import told
 from engines.equations.quantities import Quantity
 from engines.point_neurons.description import NeuronDescription, Scheme, model_file, read_model
+from engines.point_neurons.plasticity.params import AnyRule, WeightRecord
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Unit("Hz"), Field(ge=0)]
@@ -196,6 +197,7 @@ class Projection(Params):
         description="whole steps, drawn ones rounded; from an input it includes the delay of the link. "
         "Left out: one step, or for an input the link's",
     )
+    plasticity: AnyRule | None = Field(default=None, description="by which weights change with the spikes of both neurons")
 
 
 class SpikesInput(Params):
@@ -229,7 +231,13 @@ class DriveInput(Params):
     each: bool = Field(default=False, description="one channel a neuron instead of one for all")
 
 
-InputPort = Annotated[SpikesInput | RateInput | DriveInput, Field(discriminator="kind")]
+class ModulatorInput(Params):
+    """A number that holds over the steps of its rows, such as a reward: the third factor of modulated plasticity."""
+
+    kind: Literal["modulator"]
+
+
+InputPort = Annotated[SpikesInput | RateInput | DriveInput | ModulatorInput, Field(discriminator="kind")]
 
 
 class Network(Params):
@@ -245,6 +253,7 @@ class Network(Params):
     record: dict[str, dict[str, list[Annotated[int, Field(ge=0)]] | Literal["all"]]] = Field(
         {}, description="port: an output or state of the models; of which neurons of which populations"
     )
+    weights: dict[str, WeightRecord] = Field({}, description="port: weights, or other states, of a plastic projection")
     seed: int | None = Field(
         default=None,
         description="of connections, starts and random spikes; the engine's own when left out. Parts of one network share it",

@@ -64,7 +64,8 @@ class Plan:
     def is_mean_field(self) -> bool:
         """Whether one sum for the target population does, and no synapses are stored."""
         same_weight = isinstance(self.weight, Numbers) and self.weight.is_constant
-        return self.projection.rule == "all_to_all" and same_weight and not self.has_own_delays
+        is_static = self.projection.plasticity is None
+        return self.projection.rule == "all_to_all" and same_weight and not self.has_own_delays and is_static
 
     @property
     def is_alone(self) -> bool:
@@ -73,8 +74,8 @@ class Plan:
 
     @property
     def weight_bounds(self) -> tuple[float, float]:
-        """The least and the largest, in ``unit``."""
-        return bounds_of(self.weight)
+        """The least and the largest, in ``unit``, at the start or ever."""
+        return ever(self.projection, self.unit, bounds_of(self.weight))
 
     @property
     def has_own_weights(self) -> bool:
@@ -83,6 +84,12 @@ class Plan:
     @property
     def has_own_delays(self) -> bool:
         return isinstance(self.delay, np.ndarray) or (isinstance(self.delay, Numbers) and not self.delay.is_constant)
+
+
+def ever(projection: Projection, unit: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Bounds of weights with those between which plasticity moves them."""
+    moving = projection.plasticity.bounds(unit) if projection.plasticity is not None else None
+    return bounds if moving is None else (min(*bounds, *moving), max(*bounds, *moving))
 
 
 def bounds_of(values: Numbers | Floats) -> tuple[float, float]:
@@ -219,7 +226,7 @@ def weights_of(
     found: list[tuple[int, str, Numbers | Floats, Edges | None]] = []
     for part in [edges] if edges is None or projection.receptor is not None else _by_sign(edges):
         weigh = partial(_weight_of, projection, partners, part)
-        receptor = receptor_of(target.description, projection.receptor, lambda unit, weigh=weigh: bounds_of(weigh(unit)))  # type: ignore[misc]
+        receptor = receptor_of(target.description, projection.receptor, lambda unit, weigh=weigh: ever(projection, unit, bounds_of(weigh(unit))))  # type: ignore[misc] # fmt: skip
         unit = receptors[receptor].weight
         found.append((receptor, unit, weigh(unit), part))
     return found

@@ -17,6 +17,7 @@ from engines.point_neurons import steps as kernels
 from engines.point_neurons.background import GUIDE, TABLE
 from engines.point_neurons.layout import LANES, Layout, from_blocks, in_blocks
 from engines.point_neurons.plan import Background, Plan, Population
+from engines.point_neurons.plasticity.learning import Learning
 from engines.point_neurons.ranks import Ranks
 from engines.point_neurons.synapses import MeanField, Synapses
 
@@ -104,6 +105,7 @@ class Simulation:
         layout: Layout,
         synapses: Synapses,
         mean_field: MeanField,
+        learning: Learning,
         longest: int,
         interval: int,
         dt_ns: int,
@@ -113,7 +115,7 @@ class Simulation:
     ) -> None:
         self._plan, self._populations, self._layout, self._dt_ns = plan, populations, layout, dt_ns
         self._ranks = Ranks(comm, layout.own_parts) if comm is not None and comm.size > 1 else None
-        self._synapses, self._mean_field = synapses, mean_field
+        self._synapses, self._mean_field, self._learning = synapses, mean_field, learning
         parts, lanes = layout.own_parts, int(layout.first_lane[-1])
         interval = max(1, min(interval, 256, 2**22 // max(lanes, 1)))
         slots = 1 << int(longest + interval + 1).bit_length()
@@ -168,7 +170,7 @@ class Simulation:
         else:
             common = (
                 first_step, steps, self._dt_ns / 1e9, self._plan, self.number, self.arrays, inputs, self._synapses,
-                self._mean_field, self._spikes, self._early, self._ends, counts, observed,
+                self._mean_field, self._learning.plastic, self._spikes, self._early, self._ends, counts, observed,
             )  # fmt: skip
             found = self._everywhere(kernels.run, common)
         if (self.number.broken >= 0).any():
@@ -275,6 +277,7 @@ class Simulation:
                     self.arrays,
                     self._synapses,
                     self._mean_field,
+                    self._learning.plastic,
                 )
                 return int(
                     kernels.move(
@@ -286,7 +289,7 @@ class Simulation:
             def bring(k: int, done: int = done, count: int = count) -> None:
                 delivery.bring(
                     self._layout.first_part + k, k, count, done, first_step, self._plan, self.number, self.arrays, self._synapses,
-                    self._mean_field, spikes, ends,
+                    self._mean_field, self._learning.plastic, spikes, ends,
                 )  # fmt: skip
 
             self._each(move)

@@ -76,14 +76,16 @@ def move(part, own, count, done, first_step, dt, plan, number, arrays, inputs, s
 
 
 @_kernel
-def run(own, first_step, steps, dt, plan, number, arrays, inputs, synapses, mean_field, spikes, early, ends, counts, observed):
+def run(
+    own, first_step, steps, dt, plan, number, arrays, inputs, synapses, mean_field, plastic, spikes, early, ends, counts, observed
+):
     """A window of one part; the keys of its spikes."""
     threads, part = number.parts, own
     keys, kept = np.empty(1024, np.int64), 0
     done, arrived, turn = 0, 0, 0
     while done < steps:
         count = min(number.interval, steps - done)
-        arrived = let_in(part, own, first_step + done + count, arrived, inputs, number, arrays, synapses, mean_field)
+        arrived = let_in(part, own, first_step + done + count, arrived, inputs, number, arrays, synapses, mean_field, plastic)
         now_spikes, now_early, now_ends = spikes[turn & 1], early[turn & 1], ends[turn & 1]
         m = move(
             part, own, count, done, first_step, dt, plan, number, arrays, inputs, now_spikes, now_early, now_ends, counts, observed
@@ -91,7 +93,7 @@ def run(own, first_step, steps, dt, plan, number, arrays, inputs, synapses, mean
         keys, kept = keep(keys, kept, m, part, count, done, plan, number, now_spikes, now_early, now_ends)
         if threads > 1:
             meet(number.meetings, threads, turn)  # two sets of spikes: who is ahead by one interval writes into the other
-        bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, now_spikes, now_ends)
+        bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, plastic, now_spikes, now_ends)
         turn += 1
         done += count
     return keys[:kept]

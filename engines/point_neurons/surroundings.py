@@ -1,8 +1,9 @@
 """Kernels of connections that depend on distance.
 
-Sources are sorted into cells of a grid. From a target, no source of a cell is nearer than the box around them, and so none is
-likelier than a source there would be: candidates are drawn with that probability, by geometric gaps, and kept in proportion to
-their own. Far cells, where nothing can be drawn any more, cost one look.
+Sources are sorted along a curve that fills space, and halves of halves of them make a tree of boxes. From a target, no source in a
+box is likelier than one at its nearest point would be: candidates are drawn with that probability, by geometric gaps, and kept in
+proportion to their own. A box with few candidates, or in which all are nearly as likely, need not be looked into for that; so most
+of what is far costs one look.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -22,8 +23,11 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _inline = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 PROFILES = ("gaussian", "exponential", "step")
 _GAUSSIAN, _EXPONENTIAL = 0, 1
-_A_CELL = 16  # sources, on average
+_IN_A_LEAF = 16  # sources, or some more
+_LEVELS = 10  # of the curve: bits of each coordinate
 _NEVER = 2.0**-53  # no random number is as small
+_FEW = 1.0  # candidates in a box
+_NEARLY = 0.5  # of the largest chance in a box
 _NEARER = 1.0 - 1e-9  # of the way to a box, so that rounding never puts a source outside of it
 _BELOW_53 = np.uint64(11)
 _ONE = np.uint64(1)
@@ -46,12 +50,12 @@ class Surroundings(NamedTuple):
         (3,) sides of the box that closes on itself; infinite where it does not.
     sources, targets
         (neurons, 3).
-    first
-        (cells + 1,): those in a cell are ``members[first[c]]`` to ``members[first[c + 1]]``.
     members
-        (sources,) numbers of sources.
+        (sources,) in the order of the curve.
+    leaves
+        How many; a power of two. Box k has the boxes 2 k and 2 k + 1 in it; box 1 has all sources, the last ``leaves`` are leaves.
     centre, half
-        (cells, 3) of the box around those in a cell, and half its sides.
+        (2 leaves, 3) of a box, and half its sides.
     """
 
     profile: int
@@ -60,8 +64,8 @@ class Surroundings(NamedTuple):
     period: NDArray[np.float64]
     sources: Places
     targets: Places
-    first: NDArray[np.int64]
     members: NDArray[np.int64]
+    leaves: int
     centre: Places
     half: Places
 
@@ -69,15 +73,22 @@ class Surroundings(NamedTuple):
 def surroundings(
     profile: str, probability: float, length: float, period: tuple[float, ...] | None, sources: Places, targets: Places
 ) -> Surroundings:
-    """Positions (neurons, 2 or 3) µm, with the sources sorted into cells."""
+    """Positions (neurons, 2 or 3) µm, with the sources in their tree."""
     places, others = (np.zeros((len(rows), 3)) for rows in (sources, targets))
     places[:, : sources.shape[1]], others[:, : targets.shape[1]] = sources, targets
     sides = np.full(3, math.inf)
     sides[: len(period or ())] = period or ()
-    cell = _cells(places, sources.shape[1])
-    order = np.argsort(cell, kind="stable")
-    first = np.concatenate([[0], np.flatnonzero(np.diff(cell[order])) + 1]).astype(np.int64)
-    low, high = np.minimum.reduceat(places[order], first), np.maximum.reduceat(places[order], first)
+    members = np.argsort(_along_curve(places), kind="stable")
+    leaves = 2 ** max(0, (len(places) // _IN_A_LEAF).bit_length() - 1)
+    first = np.arange(leaves) * len(places) // leaves
+    low, high = np.zeros((2 * leaves, 3)), np.zeros((2 * leaves, 3))
+    low[leaves:] = np.minimum.reduceat(places[members], first)
+    high[leaves:] = np.maximum.reduceat(places[members], first)
+    level = leaves // 2
+    while level:
+        low[level : 2 * level] = np.minimum(low[2 * level : 4 * level : 2], low[2 * level + 1 : 4 * level : 2])
+        high[level : 2 * level] = np.maximum(high[2 * level : 4 * level : 2], high[2 * level + 1 : 4 * level : 2])
+        level //= 2
     return Surroundings(
         profile=PROFILES.index(profile),
         probability=probability,
@@ -85,25 +96,28 @@ def surroundings(
         period=sides,
         sources=places,
         targets=others,
-        first=np.append(first, len(places)),
-        members=order.astype(np.int64),
+        members=members.astype(np.int64),
+        leaves=leaves,
         centre=(low + high) / 2,
         half=(high - low) / 2,
     )
 
 
-def _cells(places: Places, dimensions: int) -> NDArray[np.int64]:
-    """(sources,) the cell of each: a grid with as many divisions on each side."""
-    divisions = max(1, math.floor((len(places) / _A_CELL) ** (1 / dimensions)))
-    low, span = places.min(axis=0), np.ptp(places, axis=0)
-    at = np.minimum((places - low) / np.where(span > 0.0, span, 1.0) * divisions, divisions - 1).astype(np.int64)
-    return (at[:, 0] * divisions + at[:, 1]) * divisions + at[:, 2]
+def _along_curve(places: Places) -> NDArray[np.int64]:
+    """(sources,) where each is on a Z-shaped curve through space (Morton 1966): bits of the coordinates taken in turns."""
+    span = np.ptp(places, axis=0)
+    whole = ((places - places.min(axis=0)) / max(float(span.max()), 1e-300) * (2**_LEVELS - 1)).astype(np.int64)
+    found = np.zeros(len(places), np.int64)
+    for bit in range(_LEVELS):
+        for axis in range(3):
+            found |= ((whole[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return found
 
 
 def nowhere() -> Surroundings:
     """Of rules that do not look at distance."""
     none = np.zeros((1, 3))
-    return Surroundings(0, 0.0, 1.0, np.full(3, math.inf), none, none, np.zeros(1, np.int64), np.zeros(1, np.int64), none, none)
+    return Surroundings(0, 0.0, 1.0, np.full(3, math.inf), none, none, np.zeros(1, np.int64), 1, none, none)
 
 
 # -- kernels -------------------------------------------------------------------------------------------------------------------
@@ -126,41 +140,56 @@ def _chance(s, squared):
     return s.probability if squared <= s.length * s.length else 0.0
 
 
-@_kernel
-def _largest_chance(s, target, cell):
-    """At the point of the box around a cell that is nearest to a target."""
-    squared = 0.0
+@_inline
+def _nearest_and_farthest(s, target, box):
+    """Squares of the distances of a target from the nearest point of a box, and at least that from its farthest."""
+    nearest, farthest = 0.0, 0.0
     for axis in range(3):
-        d = max(0.0, _apart(s.targets[target, axis], s.centre[cell, axis], s.period[axis]) - s.half[cell, axis])
-        squared += d * d
-    return _chance(s, squared * _NEARER)
+        d, half = _apart(s.targets[target, axis], s.centre[box, axis], s.period[axis]), s.half[box, axis]
+        near_side = max(0.0, d - half)
+        nearest += near_side * near_side
+        farthest += (d + half) * (d + half)
+    return nearest * _NEARER, farthest
 
 
 @_kernel
 def near(s, stream, target, is_alone, found):
     """Write the sources of a target into ``found``; how many they are."""
-    count, word = 0, uint64(0)
-    x, y, z = s.targets[target, 0], s.targets[target, 1], s.targets[target, 2]
-    for cell in range(len(s.first) - 1):
-        largest = _largest_chance(s, target, cell)
-        if largest < _NEVER:
+    count, word, box, level, sources = 0, uint64(0), 1, 1, len(s.members)
+    while box > 0:
+        first, end = (box - level) * sources // level, (box - level + 1) * sources // level
+        nearest, farthest = _nearest_and_farthest(s, target, box)
+        largest = _chance(s, nearest)
+        if largest * (end - first) > _FEW and level < s.leaves and _chance(s, farthest) < _NEARLY * largest:
+            box, level = 2 * box, 2 * level
             continue
-        scale, at, end = 1.0 / log1p(-largest), np.float64(s.first[cell]) - 1.0, np.float64(s.first[cell + 1])
-        while True:
-            at += 1.0 + np.floor(log_of_positive(_uniform(stream, word)) * scale)
-            word += _ONE
-            if not at < end:
-                break
-            source = s.members[np.int64(at)]
-            dx = _apart(x, s.sources[source, 0], s.period[0])
-            dy = _apart(y, s.sources[source, 1], s.period[1])
-            dz = _apart(z, s.sources[source, 2], s.period[2])
-            is_kept = _uniform(stream, word) * largest < _chance(s, dx * dx + dy * dy + dz * dz)
-            word += _ONE
-            if is_kept and not (is_alone and source == target):
-                found[count] = source
-                count += 1
+        if largest > _NEVER:
+            scale, at = 1.0 / log1p(-largest), np.float64(first) - 1.0
+            while True:
+                at += 1.0 + np.floor(log_of_positive(_uniform(stream, word)) * scale)
+                word += _ONE
+                if not at < end:
+                    break
+                source = s.members[np.int64(at)]
+                is_kept = _uniform(stream, word) * largest < _chance(s, _squared(s, source, target))
+                word += _ONE
+                if is_kept and not (is_alone and source == target):
+                    found[count] = source
+                    count += 1
+        while box & 1:  # the second of two: up to the first box that has a next one
+            box, level = box >> 1, level >> 1
+        box += box > 0
     return count
+
+
+@_inline
+def _squared(s, source, target):
+    """Of the distance."""
+    total = 0.0
+    for axis in range(3):
+        d = _apart(s.targets[target, axis], s.sources[source, axis], s.period[axis])
+        total += d * d
+    return total
 
 
 @_inline

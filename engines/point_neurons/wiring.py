@@ -74,6 +74,8 @@ class Wiring:
     ----------
     stored, mean
         Projections in the order of ``Synapses`` and of ``MeanField``.
+    plastic
+        Projections that ``connect_plastic`` draws.
     shortest, longest
         Steps of the shortest delay between populations, and of the longest of all, as far as the parameters bound them: the same
         in every process.
@@ -83,6 +85,7 @@ class Wiring:
     dt: int
     stored: tuple[Stored, ...]
     mean: tuple[Stored, ...]
+    plastic: tuple[Stored, ...]
     shortest: int
     longest: int
 

@@ -46,8 +46,6 @@ _SPIKE = """
 @cfunc(SPIKE, **OPTIONS)
 def spike(card, source, now, ring):
 {rows}
-    if begin == end:
-        return
 {card}
 {settle}
     at = source * source_size
