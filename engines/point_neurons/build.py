@@ -15,6 +15,7 @@ from engines.point_neurons.connect import connect, connect_plastic
 from engines.point_neurons.generators import generator_spikes
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.lists import Edges
+from engines.point_neurons.memory import available_bytes, memory_needed, refuse_too_large
 from engines.point_neurons.params import ModulatorInput, Network, SpikesInput
 from engines.point_neurons.plan import Population, make_plan
 from engines.point_neurons.plasticity.learning import Learning

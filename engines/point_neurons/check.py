@@ -71,11 +71,12 @@ def _value(symbol: str, value: Value, unit: str, size: int, beyond: object) -> I
 def _scheme(population: Population, where: str) -> Iterator[CosimError]:
     """A CosimError where the equations cannot be integrated as the scenario or the model says."""
     described, equations = read_model(population.model)
+    scheme = population.scheme
     try:
-        if population.scheme in ("exact", "quadratic"):
-            linear_part(described, equations, population.scheme)
+        if scheme == "exact" or scheme == "quadratic":
+            linear_part(described, equations, scheme)
         else:
-            refuse_misfits(equations, population.scheme, tuple(equations.noise))
+            refuse_misfits(equations, "rk4" if scheme == "semi_exact" else scheme, tuple(equations.noise))
     except CosimError as error:
         yield error.located(f"{where}.integrator" if population.integrator else where)
 

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, format_ns
+from engines.equations.description import Equations
 from engines.equations.dimensions import si_factor
 from engines.equations.expression import Expression
 from engines.equations.randoms import key_of
 from engines.point_neurons.description import read_model
 from engines.point_neurons.draws import draw_values
+from engines.point_neurons.exact import LinearEquations
 from engines.point_neurons.params import Population
 from engines.point_neurons.source import added, propagator
-from engines.point_neurons.variant import Quadratic, linear_part, quadratic_part
+from engines.point_neurons.variant import Quadratic, drowsy, linear_part, quadratic_part
 
 Numbers = float | NDArray[np.float64]
 
@@ -73,18 +75,12 @@ def constants_of(
     for (receptor, state), slope in described.parts.adds.items():
         found[added(receptor, state)] = _number(value_of(slope, equations.expressions, parameters))
     dt_s = dt_ns / 1e9
-    if population.scheme in ("exact", "quadratic"):
+    if population.scheme in ("exact", "semi_exact", "quadratic"):
         linear = linear_part(described, equations, population.scheme)
-        if linear.states:
-            matrix, pattern, columns = (
-                linear.propagator(equations, parameters, dt_s),
-                linear.pattern(),
-                [*linear.states, *linear.held, ""],
-            )
-            for row, state in enumerate(linear.states):
-                found |= {
-                    propagator(state, name): _number(matrix[..., row, k]) for k, name in enumerate(columns) if pattern[row, k]
-                }
+        dozing, states = linear.without({*described.spike.holds}), drowsy(described, linear)
+        for span, part in (("", 1.0), ("half ", 0.5)) if population.scheme == "semi_exact" else (("", 1.0),):
+            found |= _propagators(linear, equations, parameters, part * dt_s, linear.states, span)
+            found |= _propagators(dozing, equations, parameters, part * dt_s, states, f"{span}dozing ")
     refractory = described.parts.refractory
     if population.scheme == "quadratic":
         found |= _of_quadratic(quadratic_part(described, equations), parameters)
@@ -93,6 +89,31 @@ def constants_of(
     elif refractory is not None:
         found["1refractory"] = _whole_steps(np.asarray(value_of(refractory, equations.expressions, parameters), np.float64), dt_ns)
     return found
+
+
+def _propagators(
+    linear: LinearEquations,
+    equations: Equations,
+    parameters: Mapping[str, Numbers],
+    span_s: float,
+    states: Sequence[str],
+    kind: str,
+) -> dict[str, Numbers]:
+    """Entries that move some of the states over a span of time."""
+    if not states:
+        return {}
+    matrix, pattern, columns = (
+        linear.propagator(equations, parameters, span_s),
+        linear.pattern(),
+        [*linear.states, *linear.held, ""],
+    )
+    return {
+        propagator(state, name, kind): _number(matrix[..., row, k])
+        for row, state in enumerate(linear.states)
+        if state in states
+        for k, name in enumerate(columns)
+        if pattern[row, k]
+    }
 
 
 def _of_quadratic(quadratic: Quadratic, parameters: Mapping[str, Numbers]) -> dict[str, Numbers]:

@@ -7,6 +7,10 @@
 A step goes in NEST's order: (1) states move on, inputs held over the step; (2) what arrives at the end of the step is added;
 (3) states that ``holds`` names go back, in a refractory neuron, to what they were; (4) the condition is looked at; (5) the states
 that ``reset`` names are set, from what all were before. A spike is stamped with the end of its step.
+
+Schemes: ``exact`` for linear equations; ``semi_exact`` moves states that are linear and rest on no others exactly, such as
+conductances, and the rest by rk4, which takes the former as they are at the start, the middle and the end of a step; ``quadratic``
+for a state whose derivative is a V² + b V + c; the others as in ``engines.equations.stepping``.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from engines.equations.dimensions import NONE, of_expression, of_unit
 from engines.equations.expression import Expression, linear_parts, read
 
 MODELS = Path(__file__).parent / "models"
-Scheme = Literal["exact", "quadratic", "euler", "heun", "rk4", "exponential_euler"]
+Scheme = Literal["exact", "semi_exact", "quadratic", "euler", "heun", "rk4", "exponential_euler"]
 
 
 class Receptor(Params):

@@ -14,7 +14,8 @@ from engines.equations.dimensions import si_factor
 from engines.point_neurons.check import check
 from engines.point_neurons.description import model_file, read_model, shipped
 from engines.point_neurons.lists import Edges
-from engines.point_neurons.params import DriveInput, Network, RateInput, SpikesInput
+from engines.point_neurons.params import DriveInput, ModulatorInput, Network, RateInput, SpikesInput
+from engines.point_neurons.plasticity.records import weight_ports
 from engines.point_neurons.projections import neurons_of
 from engines.point_neurons.recorded import columns_of, recorded_ports
 
@@ -52,10 +53,14 @@ class PointNeurons:
                 "rate", "out", "samples", Space(tuple(populations)), quantity="firing_rate", unit="Hz", of="mean", dt_ns=params.dt
             ),
             *recorded_ports(params),
+            *weight_ports(params),
         ]
         for name, port in params.inputs.items():
             if isinstance(port, SpikesInput):
                 ports.append(Port(name, "in", "spikes", Space.numbered(port.size)))
+                continue
+            if isinstance(port, ModulatorInput):
+                ports.append(Port(name, "in", "samples", Space((name,)), dt_ns=params.dt))
                 continue
             space = Space.numbered(populations[port.target].size) if port.each else Space((port.target,))
             quantity, unit = _quantity(params, port)
@@ -74,12 +79,16 @@ class PointNeurons:
 
     def __init__(self, params: Network, setup: Setup, edges: Mapping[str, Edges] | None = None) -> None:
         from engines.point_neurons.build import build
+        from engines.point_neurons.plasticity.recorder import Records
 
         check(params, edges)
         Window(0, setup.window_ns).steps(params.dt)  # refuses a window that is not a whole number of steps
         self._dt_ns = params.dt
         built = build(params, setup.seed if params.seed is None else params.seed, setup, edges)
-        self._simulation, self._traffic = built.simulation, built.traffic
+        self._simulation, self._traffic, self._learning = built.simulation, built.traffic, built.learning
+        self._records = Records(params, built.learning, weight_ports(params))
+        self._modulators = [name for name, port in params.inputs.items() if isinstance(port, ModulatorInput)]
+        self._log = setup.log
         populations, neurons = list(params.populations), list(neurons_of(params))
         self._sizes = np.array([population.size for population in params.populations.values()], np.float64)
         self._neurons = [populations.index(name) for name in neurons]
@@ -87,14 +96,15 @@ class PointNeurons:
         self._recorded = {p.name: (len(columns[p.name]), 1.0 / si_factor(p.unit)) for p in recorded_ports(params)}
         self._step = 0
         self._columns = sum(width for width, _ in self._recorded.values())
-        self.synapse_arrays, self.synapse_count = built.synapses, len(built.synapses.targets)
+        self.synapse_arrays, self.synapse_count = built.synapses, len(built.synapses.targets) + built.learning.synapses
         setup.log.info("%d neurons, %d synapses", sum(p.size for p in params.populations.values()), self.synapse_count)
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
         steps = window.steps(self._dt_ns)
         observed = np.empty((steps, max(1, self._columns)))
         coming = self._traffic.inputs(window, steps, inputs)
-        found, fired = self._simulation.advance(window.start_ns // self._dt_ns, steps, coming, observed)
+        self._hear(window, steps, inputs)
+        found, fired, weights = self._records.advance(self._simulation, window.start_ns // self._dt_ns, steps, coming, observed)
         self._step = window.stop_ns // self._dt_ns
         counts = self._traffic.generated_counts(window, steps, len(self._sizes))
         counts[:, self._neurons] = fired
@@ -104,16 +114,30 @@ class PointNeurons:
         for name, (width, scale) in self._recorded.items():
             out[name] = Samples(window, observed[:, first : first + width] * scale)
             first += width
-        return out
+        return out | {name: Samples(window, rows) for name, rows in weights.items()}
+
+    def _hear(self, window: Window, steps: int, inputs: Mapping[str, Payload]) -> None:
+        """Modulators over a window; 0 where nothing is linked."""
+        rows = np.zeros((steps, max(1, len(self._modulators))))
+        for column, name in enumerate(self._modulators):
+            payload = inputs.get(name)
+            if isinstance(payload, Samples):
+                rows[:, column] = payload.refined(self._dt_ns).values[:, 0]
+        self._learning.hear(window.start_ns // self._dt_ns, rows)
+
+    def kept(self) -> dict[str, NDArray[Any]]:
+        """Of plastic projections, source, target and weight of every synapse."""
+        return self._learning.kept(self._step, self._log)
 
     def close(self) -> None: ...
 
     def save(self) -> dict[str, NDArray[Any]]:
-        """States and what is under way, by neuron: it may be loaded with other threads or ranks."""
-        return self._simulation.save(self._step)
+        """States, weights that change and what is under way, by neuron: it may be loaded with other threads or ranks."""
+        return self._simulation.save(self._step) | self._learning.save(self._step)
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         self._step = self._simulation.load(state)
+        self._learning.load(state, self._step)
 
 
 def _quantity(params: Network, port: RateInput | DriveInput) -> tuple[str, str]:

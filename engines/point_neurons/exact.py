@@ -54,6 +54,12 @@ class LinearEquations:
         found: NDArray[np.bool_] = reach[:count]
         return found
 
+    def without(self, still: Set[str]) -> LinearEquations:
+        """The equations where some of the states stand still."""
+        slopes = {cell: slope for cell, slope in self.slopes.items() if cell[0] not in still}
+        offsets = {state: Expression("0", _NOTHING) if state in still else offset for state, offset in self.offsets.items()}
+        return LinearEquations(self.states, self.held, slopes, offsets)
+
     def propagator(self, equations: Equations, parameters: Numbers, dt_s: float) -> NDArray[np.float64]:
         """(…, states, states + held + 1) for numbers or for (n,) arrays of parameters."""
         from scipy.linalg import expm
@@ -82,31 +88,43 @@ def linear_equations(equations: Equations, states: Sequence[str], held: Sequence
     CosimError
         One is not linear in states and inputs with slopes that only parameters make.
     """
-    slopes = {}
+    slopes: dict[tuple[str, str], Expression] = {}
     for state in states:
-        derivative = equations.derivatives[state]
-        for symbol in (*states, *held):
-            slope = _slope(equations, derivative, symbol)
-            moving = equations.symbols_of(slope) & {*equations.derivatives, *held} if slope else ()
-            if slope is None or moving:
-                raise CosimError(
-                    f"{state!r} cannot be integrated exactly",
-                    where=derivative.where,
-                    why=f"its derivative is not linear in {symbol}: {derivative.text}",
-                    mend="use scheme: rk4",
-                )
-            if not _is_zero(slope.tree):
-                slopes[state, symbol] = slope
-    stray = {
-        state: sorted(equations.symbols_of(equations.derivatives[state]) & equations.derivatives.keys() - {*states})
-        for state in states
-    }
-    for state, others in stray.items():
-        if others:
-            why = f"its derivative has {', '.join(others)} in it, which moves in another way"
-            raise CosimError(f"{state!r} cannot be integrated exactly", where=equations.derivatives[state].where, why=why)
+        slopes |= _slopes(equations, state, states, held)
     offsets = {state: _at_zero(equations, equations.derivatives[state], {*states, *held}) for state in states}
     return LinearEquations(states, held, slopes, offsets)
+
+
+def free_states(equations: Equations, states: Sequence[str], held: Sequence[str]) -> list[str]:
+    """Those of some states that are linear and rest on none but each other."""
+    while True:
+        found = []
+        for state in states:
+            try:
+                _slopes(equations, state, states, held)
+            except CosimError:
+                continue
+            found.append(state)
+        if found == list(states):
+            return found
+        states = found
+
+
+def _slopes(equations: Equations, state: str, states: Sequence[str], held: Sequence[str]) -> dict[tuple[str, str], Expression]:
+    """Those of one state that are not 0; a CosimError where it is not linear, or rests on states that are not among these."""
+    derivative, slopes = equations.derivatives[state], {}
+    for symbol in (*states, *held):
+        slope = _slope(equations, derivative, symbol)
+        moving = equations.symbols_of(slope) & {*equations.derivatives, *held} if slope else ()
+        if slope is None or moving:
+            why = f"its derivative is not linear in {symbol}: {derivative.text}"
+            raise CosimError(f"{state!r} cannot be integrated exactly", where=derivative.where, why=why, mend="use scheme: rk4")
+        if not _is_zero(slope.tree):
+            slopes[state, symbol] = slope
+    if others := sorted(equations.symbols_of(derivative) & equations.derivatives.keys() - {*states}):
+        why = f"its derivative has {', '.join(others)} in it, which moves in another way"
+        raise CosimError(f"{state!r} cannot be integrated exactly", where=derivative.where, why=why)
+    return slopes
 
 
 def _at_zero(equations: Equations, expression: Expression, symbols: Set[str]) -> Expression:

@@ -15,6 +15,7 @@ from engines.equations.compiled import imports_of
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, read
 from engines.equations.stepping import Stepper
+from engines.point_neurons.exact import LinearEquations
 from engines.point_neurons.layout import LANES
 from engines.point_neurons.variant import Variant
 
@@ -183,26 +184,39 @@ class Source:
 
     def _moved(self) -> list[str]:
         variant = self.variant
+        exactly = [f"x_{state} = y_{state}" for state in variant.linear.states] if variant.scheme.endswith("exact") else []
         if variant.scheme == "exact":
-            return self._propagated(variant.states)
+            return self._propagated() + exactly
         clamps = {name: state.si_clamp for name, state in variant.description.states.items()}
         streams = {state: f"normal(keys[lanes_at + uint64({k * LANES}) + i], now)" for k, state in enumerate(variant.noisy)}
         held = self._held() | {"1awake": "awake"}
-        return Stepper(_standing_still(variant), variant.scheme, held, clamps, streams).lines()  # type: ignore[arg-type]
+        if variant.scheme != "semi_exact":
+            return Stepper(_standing_still(variant), variant.scheme, held, clamps, streams).lines()  # type: ignore[arg-type]
+        moving = _without(_standing_still(variant), variant.linear.states)
+        stages = [{state: f"{at}_{state}" for state in variant.linear.states} for at in "xmmy"]
+        lines = self._propagated("half ", "m") + self._propagated()
+        return lines + _StagedStepper(moving, "rk4", held, clamps, streams, stages).lines() + exactly
 
-    def _propagated(self, states: Sequence[str]) -> list[str]:
-        linear, held = self.variant.linear, self._held()
-        pattern, columns, lines = linear.pattern(), [*linear.states, *linear.held], []
-        for row, state in enumerate(linear.states):
-            terms = []
-            for k, name in enumerate(columns):
-                code = f"x_{name}" if k < len(linear.states) else held[name]
-                if pattern[row, k] and code != "0.0":
-                    terms.append(f"{self._constant(propagator(state, name))} * {code}")
-            if pattern[row, -1]:
-                terms.append(self._constant(propagator(state, "")))
-            lines.append(f"y_{state} = {' + '.join(terms) or '0.0'}")
-        return lines + [f"x_{state} = y_{state}" for state in linear.states]
+    def _propagated(self, span: str = "", target: str = "y") -> list[str]:
+        """What states that move exactly are after a step or half of it."""
+        variant, lines = self.variant, []
+        for state in variant.linear.states:
+            code = self._row(variant.linear, state, span)
+            if state in variant.drowsy:
+                code = f"select(wait > 0.0, {self._row(variant.dozing, state, f'{span}dozing ')}, {code})"
+            lines.append(f"{target}_{state} = {code}")
+        return lines
+
+    def _row(self, linear: LinearEquations, state: str, kind: str) -> str:
+        held, terms = self._held(), []
+        pattern, columns = linear.pattern()[linear.states.index(state)], [*linear.states, *linear.held]
+        for k, name in enumerate(columns):
+            code = f"x_{name}" if k < len(linear.states) else held[name]
+            if pattern[k] and code != "0.0":
+                terms.append(f"{self._constant(propagator(state, name, kind))} * {code}")
+        if pattern[-1]:
+            terms.append(self._constant(propagator(state, "", kind)))
+        return " + ".join(terms) or "0.0"
 
     def _added(self) -> list[str]:
         adds = self.variant.description.parts.adds
@@ -253,7 +267,8 @@ class Source:
         """
         variant, quadratic = self.variant, self.variant.quadratic
         others = [state for state in variant.states if state != quadratic.state]
-        lines = [f"b_{state} = x_{state}" for state in others] + self._propagated(others) + self._added()
+        lines = [f"b_{state} = x_{state}" for state in others] + self._propagated()
+        lines += [f"x_{state} = y_{state}" for state in others] + self._added()
         lines += self._evaluate({"rest": variant.equations.derivatives[quadratic.state]}, "rest", {
             **{state: f"(0.5 * (b_{state} + x_{state}))" for state in others}, quadratic.state: "0.0",
         })  # fmt: skip
@@ -337,9 +352,31 @@ def _standing_still(variant: Variant) -> Equations:
     return replace(equations, derivatives=still(equations.derivatives), noise=still(equations.noise))
 
 
-def propagator(state: str, column: str) -> str:
-    """Name of an entry of the matrix that moves states; of what a constant adds where ``column`` is empty."""
-    return f"1from_{column}_to_{state}"
+def _without(equations: Equations, states: Sequence[str]) -> Equations:
+    derivatives = {state: item for state, item in equations.derivatives.items() if state not in states}
+    return replace(equations, derivatives=derivatives)
+
+
+@dataclass(frozen=True, eq=False)
+class _StagedStepper(Stepper):
+    """One beside whose states there are others, in the code by these names at each of its stages."""
+
+    beside: Sequence[Mapping[str, str]]
+
+    def _stage(self, number: int, states: Mapping[str, str] | None = None, noise: bool = False) -> list[str]:
+        own = states or {state: f"x_{state}" for state in self.equations.derivatives}
+        return super()._stage(number, {**own, **self.beside[number - 1]}, noise)
+
+
+def propagator(state: str, column: str, kind: str = "") -> str:
+    """Name of an entry of a matrix that moves states; of what a constant adds where ``column`` is empty.
+
+    Parameters
+    ----------
+    kind
+        ``half`` where it is over half a step, ``dozing`` where it is for a refractory neuron.
+    """
+    return f"1{kind.replace(' ', '_')}from_{column}_to_{state}"
 
 
 def added(receptor: str, state: str) -> str:

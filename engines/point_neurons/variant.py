@@ -12,7 +12,7 @@ from engines.equations.derivative import Derivatives
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, read
 from engines.point_neurons.description import NeuronDescription, Scheme
-from engines.point_neurons.exact import LinearEquations, linear_equations
+from engines.point_neurons.exact import LinearEquations, free_states, linear_equations
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,18 @@ class Variant:
 
     @cached_property
     def linear(self) -> LinearEquations:
-        """Of the states that move exactly: all, or all but the one that moves quadratically."""
+        """Of the states that move exactly."""
         return linear_part(self.description, self.equations, self.scheme)
+
+    @cached_property
+    def dozing(self) -> LinearEquations:
+        """The same in a refractory neuron."""
+        return self.linear.without({*self.description.spike.holds})
+
+    @cached_property
+    def drowsy(self) -> list[str]:
+        """States that move, and otherwise in a refractory neuron: they rest on ones that it holds."""
+        return drowsy(self.description, self.linear)
 
     @cached_property
     def quadratic(self) -> Quadratic:
@@ -95,10 +105,26 @@ class Quadratic:
 
 
 def linear_part(description: NeuronDescription, equations: Equations, scheme: Scheme) -> LinearEquations:
-    """A CosimError where equations cannot be integrated by the scheme."""
+    """Of the states that a scheme moves exactly: all, all but the quadratic one, or those that rest on no others.
+
+    Raises
+    ------
+    CosimError
+        The equations cannot be integrated by the scheme.
+    """
     held = [*description.inputs, *description.receptors]
+    if scheme == "semi_exact":
+        plain = [name for name, state in description.states.items() if state.clamp == (None, None) and name not in equations.noise]
+        return linear_equations(equations, free_states(equations, plain, held), held)
     quick = {quadratic_part(description, equations).state} if scheme == "quadratic" else set()
     return linear_equations(equations, [state for state in description.states if state not in quick], held)
+
+
+def drowsy(description: NeuronDescription, linear: LinearEquations) -> list[str]:
+    """States that move exactly and are not held, but rest on ones that a refractory neuron holds."""
+    pattern, holds = linear.pattern(), description.spike.holds
+    held = [k for k, state in enumerate(linear.states) if state in holds]
+    return [state for row, state in enumerate(linear.states) if state not in holds and pattern[row, held].any()]
 
 
 def quadratic_part(description: NeuronDescription, equations: Equations) -> Quadratic:

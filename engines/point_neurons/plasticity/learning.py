@@ -16,7 +16,6 @@ from engines.equations.compiled import load_compiled
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.plasticity import calls
 from engines.point_neurons.plasticity.card import KNOWN, SETTLED, SWEPT, Plastic, Share
-from engines.point_neurons.plasticity.rule import Rule
 from engines.point_neurons.plasticity.shares import Learner, share_of
 from engines.point_neurons.plasticity.source import code_of
 from engines.point_neurons.ranks import Ranks
@@ -25,6 +24,7 @@ from engines.point_neurons.wiring import Stored
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+MOST_KEPT_BYTES = 1 << 26  # what a run's file takes
 MOST_STEPS = 65535
 _BESIDE = [Path(__file__).with_name(f"{name}.py") for name in ("card", "doses", "flows", "pointers")]
 
@@ -48,7 +48,7 @@ class Learning:
         self._layout, self._ranks = layout, Ranks(comm, layout.own_parts) if comm is not None and comm.size > 1 else None
         own = range(layout.own_parts)
         self._shares = [[share_of(each, p, q, synapses, layout) for q in own] for p, each in enumerate(self.learners)]
-        self._kernels = [_compiled(each.rule, log) for each in self.learners]
+        self._kernels = [_compiled(each, log) for each in self.learners]
         self._first_step = np.zeros(1, np.int64)
         self.plastic = self._tables(groups, modulators)
 
@@ -169,14 +169,14 @@ class Learning:
 
     # -- what lasts ------------------------------------------------------------------------------------------------
 
-    def kept(self, step: int, most_bytes: int, log: logging.Logger) -> dict[str, NDArray[Any]]:
+    def kept(self, step: int, log: logging.Logger) -> dict[str, NDArray[Any]]:
         """Source, target, weight and states of all synapses whose weights change, by target and then by source."""
         found = dict[str, NDArray[Any]]()
         for p, learner in enumerate(self.learners):
             if not learner.rule.is_lasting:
                 continue
-            if 8 * sum(len(share.targets) for share in self._shares[p]) > most_bytes or self._ranks is not None:
-                why = "it has ranks" if self._ranks is not None else f"they take more than {most_bytes >> 20} MiB"
+            if 8 * sum(len(share.targets) for share in self._shares[p]) > MOST_KEPT_BYTES or self._ranks is not None:
+                why = "there are several ranks" if self._ranks is not None else f"they take more than {MOST_KEPT_BYTES >> 20} MiB"
                 log.info("weights of %s are not kept with the run: %s; a record of weights gives them out", learner.label, why)
                 continue
             sources = [np.repeat(np.arange(len(share.source)), np.diff(share.rows)) for share in self._shares[p]]
@@ -239,8 +239,8 @@ def _labels(stored: Sequence[Stored]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}.{each.plan.receptor}" for name, each in zip(names, stored, strict=True)]
 
 
-def _compiled(rule: Rule, log: logging.Logger) -> ModuleType:
-    return load_compiled(f"plasticity with {', '.join([*rule.constants][:3])} …", code_of(rule), log, *_BESIDE)
+def _compiled(learner: Learner, log: logging.Logger) -> ModuleType:
+    return load_compiled(f"the plasticity of {learner.label}", code_of(learner.rule), log, *_BESIDE)
 
 
 def _addresses(kernels: Sequence[ModuleType], function: str) -> Integers:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.sdk import CosimError
+from cosim.sdk import CosimError, Port
 from engines.point_neurons.params import Network
 from engines.point_neurons.plasticity.learning import Learning
 from engines.point_neurons.plasticity.params import WeightRecord
+from engines.point_neurons.simulation import Inputs, Simulation
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -106,3 +107,47 @@ def recorders_of(network: Network, learning: Learning, channels: Mapping[str, in
         except CosimError as error:
             raise error.located(f"params.weights.{name}.synapses") from None
     return found
+
+
+class Records:
+    """All records of an engine, and how a window is cut so that rows within it are read at their times."""
+
+    def __init__(self, network: Network, learning: Learning, ports: Sequence[Port]) -> None:
+        self._recorders = recorders_of(network, learning, {port.name: len(port.space) for port in ports})
+        self._every = {port.name: port.dt_ns // network.dt if port.dt_ns else None for port in ports}
+        self._dt_ns = network.dt
+
+    def advance(
+        self, simulation: Simulation, first_step: int, steps: int, coming: Inputs, observed: Floats
+    ) -> tuple[list[Integers], Integers, dict[str, Floats]]:
+        """As ``Simulation.advance``, with the rows of every record."""
+        last, at, found, fired = first_step + steps, first_step, list[list[Integers]](), list[Integers]()
+        rows = {name: list[Floats]() for name in self._recorders}
+        inner = {step for every in self._every.values() if every for step in range(first_step + every, last, every)}
+        for stop in sorted(inner | {last}):
+            whole = stop - at == steps
+            part = coming if whole else _part_of(coming, first_step, at, stop)
+            keys, counts = simulation.advance(at, stop - at, part, observed[at - first_step : stop - first_step])
+            found.append([each + (at - first_step) * self._dt_ns * simulation.number.channels for each in keys])
+            fired.append(counts)
+            for name, recorder in self._recorders.items():
+                every = self._every[name]
+                if stop == last if every is None else stop % every == 0:
+                    rows[name].append(recorder.row(stop))
+            at = stop
+        joined = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        return joined, np.concatenate(fired), {name: np.array(values) for name, values in rows.items()}
+
+
+def _part_of(coming: Inputs, first_step: int, begin: int, end: int) -> Inputs:
+    """What comes in after one step, up to another."""
+    steps = slice(begin - first_step, end - first_step)
+    spikes = slice(*np.searchsorted(coming.step, [begin, end], side="right"))
+    return coming._replace(
+        drive=coming.drive[steps],
+        own=np.ascontiguousarray(coming.own[:, steps]),
+        rates=np.ascontiguousarray(coming.rates[:, steps]),
+        step=coming.step[spikes],
+        group=coming.group[spikes],
+        source=coming.source[spikes],
+    )
