@@ -81,6 +81,8 @@ def constants_of(
         for span, part in (("", 1.0), ("half ", 0.5)) if population.scheme == "semi_exact" else (("", 1.0),):
             found |= _propagators(linear, equations, parameters, part * dt_s, linear.states, span)
             found |= _propagators(dozing, equations, parameters, part * dt_s, states, f"{span}dozing ")
+        if population.scheme == "quadratic":
+            found |= _propagators(linear, equations, parameters, dt_s, linear.states, "mean ")
     refractory = described.parts.refractory
     if population.scheme == "quadratic":
         found |= _of_quadratic(quadratic_part(described, equations), parameters)
@@ -99,11 +101,11 @@ def _propagators(
     states: Sequence[str],
     kind: str,
 ) -> dict[str, Numbers]:
-    """Entries that move some of the states over a span of time."""
+    """Entries that move some of the states over a span of time; of kind ``mean`` those of their means over it."""
     if not states:
         return {}
     matrix, pattern, columns = (
-        linear.propagator(equations, parameters, span_s),
+        linear.propagator(equations, parameters, span_s, is_mean=kind == "mean "),
         linear.pattern(),
         [*linear.states, *linear.held, ""],
     )

@@ -66,6 +66,8 @@ def links_of(network: Network, link_ns: Mapping[str, NDArray[np.int64]]) -> dict
 def steps_of(plan: Plan, dt: int, links: Mapping[str, int]) -> Steps:
     """What is left of the delays of a projection.
 
+    Drawn ones are rounded to whole steps; what would round to less than one step is drawn again, as if ``low`` were half a step.
+
     Raises
     ------
     CosimError

@@ -60,8 +60,15 @@ class LinearEquations:
         offsets = {state: Expression("0", _NOTHING) if state in still else offset for state, offset in self.offsets.items()}
         return LinearEquations(self.states, self.held, slopes, offsets)
 
-    def propagator(self, equations: Equations, parameters: Numbers, dt_s: float) -> NDArray[np.float64]:
-        """(…, states, states + held + 1) for numbers or for (n,) arrays of parameters."""
+    def propagator(self, equations: Equations, parameters: Numbers, dt_s: float, is_mean: bool = False) -> NDArray[np.float64]:
+        """(…, states, states + held + 1) for numbers or for (n,) arrays of parameters.
+
+        Parameters
+        ----------
+        is_mean
+            Of the mean over the span in place of the end: the integral of expm(s M) over s from 0 to 1 stands beside expm(M) in
+            expm(M 1; 0 0).
+        """
         from scipy.linalg import expm
 
         columns = [*self.states, *self.held]
@@ -76,8 +83,15 @@ class LinearEquations:
         matrix = np.zeros((*shape, len(columns) + 1, len(columns) + 1))
         for (row, column), number in numbers.items():
             matrix[..., columns.index(row), column] = number
-        found: NDArray[np.float64] = expm(matrix * dt_s)[..., : len(self.states), :]
-        return found
+        matrix *= dt_s
+        if not is_mean:
+            found: NDArray[np.float64] = expm(matrix)[..., : len(self.states), :]
+            return found
+        size = matrix.shape[-1]
+        wide = np.zeros((*shape, 2 * size, 2 * size))
+        wide[..., :size, :size], wide[..., :size, size:] = matrix, np.eye(size)
+        mean: NDArray[np.float64] = expm(wide)[..., : len(self.states), size:]
+        return mean
 
 
 def linear_equations(equations: Equations, states: Sequence[str], held: Sequence[str]) -> LinearEquations:

@@ -141,7 +141,6 @@ def _sampled(population: object) -> NDArray[np.float64]:
     if population.positions is None:
         assert population.extent is not None
         sides = np.array(population.extent)
-        places = np.random.default_rng(population.size).random((min(_SAMPLE, population.size), len(sides)))
-        return (places - 0.5) * sides
-    places = positions_of("", population, 0)
-    return places[np.linspace(0, len(places) - 1, min(_SAMPLE, len(places))).astype(np.int64)]
+        return np.random.default_rng(population.size).uniform(-sides / 2, sides / 2, (min(_SAMPLE, population.size), len(sides)))
+    found = positions_of("", population, 0)
+    return np.take(found, np.linspace(0, len(found) - 1, min(_SAMPLE, len(found))).astype(np.int64), axis=0)

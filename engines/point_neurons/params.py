@@ -194,7 +194,7 @@ class Projection(Params):
     )
     delay: Draw | None = Field(
         default=None,
-        description="whole steps, drawn ones rounded; from an input it includes the delay of the link. "
+        description="whole steps, drawn ones rounded, at least one; from an input it includes the delay of the link. "
         "Left out: one step, or for an input the link's",
     )
     plasticity: AnyRule | None = Field(default=None, description="by which weights change with the spikes of both neurons")

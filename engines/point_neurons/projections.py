@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -226,7 +226,11 @@ def weights_of(
     found: list[tuple[int, str, Numbers | Floats, Edges | None]] = []
     for part in [edges] if edges is None or projection.receptor is not None else _by_sign(edges):
         weigh = partial(_weight_of, projection, partners, part)
-        receptor = receptor_of(target.description, projection.receptor, lambda unit, weigh=weigh: ever(projection, unit, bounds_of(weigh(unit))))  # type: ignore[misc] # fmt: skip
+
+        def bounds(unit: str, weigh: Callable[[str], Numbers | Floats] = weigh) -> tuple[float, float]:
+            return ever(projection, unit, bounds_of(weigh(unit)))
+
+        receptor = receptor_of(target.description, projection.receptor, bounds)
         unit = receptors[receptor].weight
         found.append((receptor, unit, weigh(unit), part))
     return found

@@ -263,14 +263,14 @@ class Source:
     def _move_quadratic(self) -> list[str]:
         """All lanes at once; those that fire, are silent or take too long a step for the shortcut are marked.
 
-        Other states, of synapses, act on the quadratic one as the mean of what they are at both ends of the step.
+        Other states, of synapses, act on the quadratic one by their means over the step; what arrives, from the next one on.
         """
         variant, quadratic = self.variant, self.variant.quadratic
         others = [state for state in variant.states if state != quadratic.state]
-        lines = [f"b_{state} = x_{state}" for state in others] + self._propagated()
+        lines = [f"m_{state} = {self._row(variant.linear, state, 'mean ')}" for state in others] + self._propagated()
         lines += [f"x_{state} = y_{state}" for state in others] + self._added()
         lines += self._evaluate({"rest": variant.equations.derivatives[quadratic.state]}, "rest", {
-            **{state: f"(0.5 * (b_{state} + x_{state}))" for state in others}, quadratic.state: "0.0",
+            **{state: f"m_{state}" for state in others}, quadratic.state: "0.0",
         })  # fmt: skip
         square, half = self._constant("1square"), self._constant("1half_slope")
         lines += [

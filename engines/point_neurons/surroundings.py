@@ -48,10 +48,10 @@ class Surroundings(NamedTuple):
         µm.
     period
         (3,) sides of the box that closes on itself; infinite where it does not.
-    sources, targets
-        (neurons, 3).
-    members
-        (sources,) in the order of the curve.
+    members, sources
+        Numbers of the sources in the order of the curve, and (sources, 3) where they are.
+    targets
+        (targets, 3).
     leaves
         How many; a power of two. Box k has the boxes 2 k and 2 k + 1 in it; box 1 has all sources, the last ``leaves`` are leaves.
     centre, half
@@ -62,9 +62,9 @@ class Surroundings(NamedTuple):
     probability: float
     length: float
     period: NDArray[np.float64]
+    members: NDArray[np.int64]
     sources: Places
     targets: Places
-    members: NDArray[np.int64]
     leaves: int
     centre: Places
     half: Places
@@ -82,8 +82,8 @@ def surroundings(
     leaves = 2 ** max(0, (len(places) // _IN_A_LEAF).bit_length() - 1)
     first = np.arange(leaves) * len(places) // leaves
     low, high = np.zeros((2 * leaves, 3)), np.zeros((2 * leaves, 3))
-    low[leaves:] = np.minimum.reduceat(places[members], first)
-    high[leaves:] = np.maximum.reduceat(places[members], first)
+    places = places[members]
+    low[leaves:], high[leaves:] = np.minimum.reduceat(places, first), np.maximum.reduceat(places, first)
     level = leaves // 2
     while level:
         low[level : 2 * level] = np.minimum(low[2 * level : 4 * level : 2], low[2 * level + 1 : 4 * level : 2])
@@ -94,9 +94,9 @@ def surroundings(
         probability=probability,
         length=length,
         period=sides,
+        members=members.astype(np.int64),
         sources=places,
         targets=others,
-        members=members.astype(np.int64),
         leaves=leaves,
         centre=(low + high) / 2,
         half=(high - low) / 2,
@@ -117,7 +117,7 @@ def _along_curve(places: Places) -> NDArray[np.int64]:
 def nowhere() -> Surroundings:
     """Of rules that do not look at distance."""
     none = np.zeros((1, 3))
-    return Surroundings(0, 0.0, 1.0, np.full(3, math.inf), none, none, np.zeros(1, np.int64), 1, none, none)
+    return Surroundings(0, 0.0, 1.0, np.full(3, math.inf), np.zeros(1, np.int64), none, none, 1, none, none)
 
 
 # -- kernels -------------------------------------------------------------------------------------------------------------------
@@ -170,9 +170,9 @@ def near(s, stream, target, is_alone, found):
                 word += _ONE
                 if not at < end:
                     break
-                source = s.members[np.int64(at)]
-                is_kept = _uniform(stream, word) * largest < _chance(s, _squared(s, source, target))
-                word += _ONE
+                place = np.int64(at)
+                is_kept = _uniform(stream, word) * largest < _chance(s, _squared(s, place, target))
+                word, source = word + _ONE, s.members[place]
                 if is_kept and not (is_alone and source == target):
                     found[count] = source
                     count += 1
@@ -183,11 +183,11 @@ def near(s, stream, target, is_alone, found):
 
 
 @_inline
-def _squared(s, source, target):
+def _squared(s, place, target):
     """Of the distance."""
     total = 0.0
     for axis in range(3):
-        d = _apart(s.targets[target, axis], s.sources[source, axis], s.period[axis])
+        d = _apart(s.targets[target, axis], s.sources[place, axis], s.period[axis])
         total += d * d
     return total
 

@@ -15,7 +15,7 @@ class CalciumThreshold(BoundedRule):
 
     tau dw/dt = -w (1 - w) (rho_star - w) + gamma_p (1 - w) [c > theta_p] - gamma_d w [c > theta_d]
 
-    c decays with tau_Ca; a spike of the target adds C_post, one of the source C_pre, that D later. Left out is the noise of the
+    c decays with tau_ca; a spike of the target adds C_post, one of the source C_pre, that D later. Left out is the noise of the
     original. Thresholds are crossed at their exact times. The pieces between are exact where ``double_well`` is false, which
     drops the first term; with it they are integrated by Runge-Kutta steps of at most 1/100 of the fastest time constant
     (relative error below 1e-10). The defaults give depression before and potentiation after coincidence (their DP curve).
@@ -26,7 +26,7 @@ class CalciumThreshold(BoundedRule):
     """
 
     rule: Literal["calcium"]
-    tau_Ca: Time = 20.0
+    tau_ca: Time = 20.0
     C_pre: Share = 1.0
     C_post: Share = 2.0
     theta_d: Annotated[float, Field(gt=0)] = 1.0
@@ -39,13 +39,13 @@ class CalciumThreshold(BoundedRule):
     D: Annotated[float, Unit("ms"), Field(ge=0, description="rounded to whole steps")] = 13.7
 
     def described(self) -> Rule:
-        names = ("tau_Ca", "C_pre", "C_post", "theta_d", "theta_p", "gamma_d", "gamma_p", "rho_star")
+        names = ("tau_ca", "C_pre", "C_post", "theta_d", "theta_p", "gamma_d", "gamma_p", "rho_star")
         piece = "theta_d, theta_p, gamma_d / tau, gamma_p / tau, rho_star, well / tau"
         return Rule(
             constants={name: getattr(self, name) for name in names} | {"tau": 1e3 * self.tau, "well": float(self.double_well)},
-            pre={"r": Trace(self.tau_Ca)},
-            post={"o": Trace(self.tau_Ca)},
-            between=(f"w = calcium_flow(w, C_pre * r + C_post * o, elapsed, tau_Ca, {piece})",),
+            pre={"r": Trace(self.tau_ca)},
+            post={"o": Trace(self.tau_ca)},
+            between=(f"w = calcium_flow(w, C_pre * r + C_post * o, elapsed, tau_ca, {piece})",),
             lag_ms=self.D,
             imports={"calcium_flow": "engines.point_neurons.plasticity.flows"},
         )

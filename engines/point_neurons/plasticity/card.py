@@ -1,7 +1,7 @@
 """What the code of a rule is given for a projection in a part: places of its arrays, and whole numbers.
 
-A synapse meets a spike of its source at the step of its emission, one of its target the whole delay after it. Weights are brought up
-to date when their source spikes; what targets have done since is read from their past. So a synapse keeps its weight and 4 bytes.
+A synapse meets a spike of its source at the step of its emission, one of its target the whole delay after it. Weights are brought
+up to date when their source spikes; what targets have done since is read from their past. A synapse takes its weight and 4 bytes.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Share:
     numbers
         ``NUMBERS``: a weight w has offset + scale w quanta; delay and lag in steps; constants and decays.
     wholes
-        By the names in ``WHOLES``: sizes of the records, the column of neuron i: ``first_column + i // 64 * stride + i % 64``; steps
-        of an epoch and how many are kept, 0 where nothing is modulated.
+        By the names in ``WHOLES``: sizes of the records; of the column of neuron i, ``first_column + i // 64 * stride + i % 64``;
+        steps of an epoch and how many epochs are kept, 0 where nothing is modulated.
     """
 
     rows: Integers

@@ -77,7 +77,11 @@ def _record(network: Network, record: WeightRecord) -> Iterator[CosimError]:
     if len(plans) > 1:
         yield CosimError("its list has weights of both signs", mend="make a projection of each sign to record from")
     if record.synapses == "all" and record.of not in rule.shown and not count_of(network, record.projection):
-        why = f"{projection.rule} leaves to chance how many there are" if count_of(network, record.projection) is None else "there are none"
+        why = (
+            f"{projection.rule} leaves to chance how many there are"
+            if count_of(network, record.projection) is None
+            else "there are none"
+        )
         yield CosimError("not all synapses can have a channel", why=why, mend="synapses: mean, or pairs of [source, target]")
     if every is not None and every % network.dt:
         what = f"{format_ns(every)} is not a whole number of {format_ns(network.dt)} steps"
@@ -89,7 +93,7 @@ def _chosen(record: WeightRecord, plan: Plan) -> Iterator[CosimError]:
     """Neurons that are not there."""
     pairs = record.synapses if isinstance(record.synapses, list) else []
     sources = record.sources if isinstance(record.sources, list) else []
-    if not pairs and isinstance(record.synapses, list) or not sources and isinstance(record.sources, list):
+    if [] in (record.synapses, record.sources):
         yield CosimError("nothing is chosen", mend="name some, or leave it out")
     if len({*pairs}) < len(pairs):
         yield CosimError("a pair is named twice", mend="name each once")

@@ -1,14 +1,22 @@
-"""Kernels by which synapses move between events."""
+"""Kernels that lines of rules call."""
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 from numba import njit
 
-from engines.equations.maths import exp, log
+from engines.equations.maths import exp, log, power
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _LONGEST = 0.01  # of the fastest time constant, a Runge-Kutta step
+
+
+@_kernel
+def dependence(base, exponent):
+    """base^exponent, quickly where that is 1 or the base."""
+    if exponent == 0.0:
+        return 1.0
+    return base if exponent == 1.0 else power(base, exponent)
 
 
 @_kernel

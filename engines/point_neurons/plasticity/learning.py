@@ -76,7 +76,9 @@ class Learning:
     @property
     def interval(self) -> int:
         """Most steps from one exchange of spikes to the next: what arrives meets no spike of a target that is not known yet."""
-        return min((bound for each in self.learners for bound in (each.delay + each.link, each.epoch or MOST_STEPS)), default=MOST_STEPS)
+        return min(
+            (bound for each in self.learners for bound in (each.delay + each.link, each.epoch or MOST_STEPS)), default=MOST_STEPS
+        )
 
     @property
     def synapses(self) -> int:
@@ -209,8 +211,10 @@ class Learning:
         for p, learner in enumerate(self.learners):
             name, shares, places = f"plastic.{learner.label}", self._shares[p], self.in_order(p)
             if f"{name}.sources" not in saved or saved[f"{name}.sources"].shape != shares[0].source.shape:
-                raise CosimError("the saved state is of another network", why=f"it has no plastic projection {learner.label!r} such as here")
-            for (own, part), share, place in zip(self.parts(), shares, places, strict=True):
+                raise CosimError(
+                    "the saved state is of another network", why=f"it has no plastic projection {learner.label!r} such as here"
+                )
+            for (_, part), share, place in zip(self.parts(), shares, places, strict=True):
                 if learner.rule.is_lasting:
                     share.weights[:], share.states[:] = saved[f"{name}.weights"][place], saved[f"{name}.states"][place]
                     past = saved[f"{name}.past"][part :: self._layout.parts]

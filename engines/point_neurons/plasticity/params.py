@@ -1,27 +1,19 @@
-"""What a scenario says of plasticity. A rule is a file of this folder and a line of ``RULES``."""
+"""What a scenario says of plasticity. A rule is a file of this folder, and named in ``AnyRule``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from cosim.sdk import Duration, Params
 from engines.point_neurons.plasticity.calcium import CalciumThreshold
 from engines.point_neurons.plasticity.reward import RewardStdp
-from engines.point_neurons.plasticity.rule import PlasticityRule
 from engines.point_neurons.plasticity.stdp import Stdp
 from engines.point_neurons.plasticity.triplet import TripletStdp
 from engines.point_neurons.plasticity.tsodyks_markram import TsodyksMarkram
 
-RULES: tuple[type[PlasticityRule], ...] = (
-    Stdp,
-    TripletStdp,
-    TsodyksMarkram,
-    RewardStdp,
-    CalciumThreshold,
-)
-AnyRule = Annotated[Union[RULES], Field(discriminator="rule")]  # type: ignore[valid-type] # noqa: UP007
+AnyRule = Annotated[Stdp | TripletStdp | TsodyksMarkram | RewardStdp | CalciumThreshold, Field(discriminator="rule")]
 
 
 class WeightRecord(Params):

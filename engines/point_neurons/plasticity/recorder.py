@@ -88,13 +88,17 @@ def _pairs(learning: Learning, p: int, pairs: list[tuple[int, int]]) -> list[tup
         wanted = {source: dict[int, int]() for source, _ in pairs}
         for channel, (source, target) in enumerate(pairs):
             wanted[source][target] = channel
-        channels = [wanted[source].get(int(t), -1) for source in wanted for t in targets[share.rows[source] : share.rows[source + 1]]]
+        channels = [
+            wanted[source].get(int(t), -1) for source in wanted for t in targets[share.rows[source] : share.rows[source + 1]]
+        ]
         found.append((np.array(list(wanted), np.int64), np.array(channels, np.int64)))
         np.add.at(counts, found[-1][1][found[-1][1] >= 0], 1)
     learning.total([counts])
     if (missing := np.flatnonzero(counts == 0)).size:
         source, target = pairs[missing[0]]
-        raise CosimError(f"neuron {source} has no synapse onto {target}", why="the rule has drawn none", mend="record others, or mean")
+        raise CosimError(
+            f"neuron {source} has no synapse onto {target}", why="the rule has drawn none", mend="record others, or mean"
+        )
     return found
 
 

@@ -22,7 +22,7 @@ Share = Annotated[float, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Trace:
-    """What a neuron remembers of its spikes: it decays with ``tau_ms``, and a spike adds 1 or, where ``is_nearest``, sets it to 1."""
+    """What a neuron remembers of its spikes: it decays with ``tau_ms``; a spike adds 1 or, where ``is_nearest``, makes it 1."""
 
     tau_ms: float
     is_nearest: bool = False
@@ -121,7 +121,9 @@ class PlasticityRule(Params):
 class BoundedRule(PlasticityRule):
     """A rule that changes weights between two bounds."""
 
-    w_max: Annotated[Quantity, Field(description="the strongest that a synapse can be; of inhibition in models with signed weights negative")]
+    w_max: Annotated[
+        Quantity, Field(description="the strongest that a synapse can be; of inhibition in models with signed weights negative")
+    ]
     w_min: Annotated[Quantity, Field(description="the weakest")] = 0.0
 
     def bounds(self, unit: str) -> tuple[float, float] | None:

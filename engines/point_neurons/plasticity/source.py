@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from textwrap import indent
 
 from engines.equations.compiled import imports_of
-from engines.point_neurons.plasticity.card import ARRAYS, ENTRIES, KNOWN, NUMBERS, SETTLED, SWEPT
+from engines.point_neurons.plasticity.card import ARRAYS, ENTRIES, NUMBERS, SETTLED, SWEPT
 from engines.point_neurons.plasticity.rule import Rule, Trace
 
-RESERVED = frozenset(
-    "card source now ring row begin end at last since until j local base head k e before arrival s column value which keeps flows "
-    "settles out first m many effect time newest known count np math njit cfunc spike depart sweep look shown elapsed dose efficacy "
-    "w".split()
-) | {*ENTRIES, *NUMBERS}
+_KERNEL_NAMES = """
+    card source now ring begin end at last since until j local base head k e before arrival s column value which keeps flows settles
+    out first m many effect time newest known count n chosen sources_kept elapsed dose efficacy w
+    np math njit cfunc spike depart sweep look shown go_on bring_up dose_between numbers_at shorts_at wholes_at OPTIONS
+"""
+RESERVED = frozenset(_KERNEL_NAMES.split()) | {*ENTRIES, *NUMBERS}
 """Names that rules leave alone, but for the four that they are given."""
 
 _HEAD = '''"""Kernels of a rule of plasticity: made from its description, not to be edited."""
@@ -45,8 +46,8 @@ OPTIONS = {{"cache": True, "error_model": "numpy"}}
 _SPIKE = """
 @cfunc(SPIKE, **OPTIONS)
 def spike(card, source, now, ring):
-{rows}
-{card}
+    CARD
+    begin, end = rows[source], rows[source + 1]
 {settle}
     at = source * source_size
 {source}
@@ -86,8 +87,8 @@ _SCALED = """
 _SWEEP = """
 @njit(**OPTIONS)
 def go_on(card, source, until, keeps, flows, which, out, first):
-{rows}
-{card}
+    CARD
+    begin, end = rows[source], rows[source + 1]
     at = source * source_size
 {source}
     since = max(last, progress[{swept}])
@@ -131,7 +132,7 @@ def look(card, until, which, sources, count, out):
 
 @cfunc(DEPART, **OPTIONS)
 def depart(card, local, step, known):
-{card}
+    CARD
     base, head = local * (mask + 1) * past_size, heads[local]
     before, e = base + ((head - 1) & mask) * past_size, base + (head & mask) * past_size
     if past[before] == step:  # not the first of this step: they share a record
@@ -168,7 +169,7 @@ def depart(card, local, step, known):
 _SHOWN = """
 @cfunc(LOOK, **OPTIONS)
 def shown(card, until, which, chosen, count, out):
-{card}
+    CARD
     for n in range(count):
         at = chosen[n] * source_size
 {source}
@@ -179,9 +180,10 @@ def shown(card, until, which, chosen, count, out):
 
 def code_of(rule: Rule) -> str:
     """The module of a rule."""
-    body = (_Flowing if rule.is_continuous else _Eventful)(rule).code()
+    code = (_Flowing if rule.is_continuous else _Eventful)(rule)
+    body = "\n\n\n".join(code.with_card(function) for part in code.parts() for function in part.strip("\n").split("\n\n\n"))
     lines = [*imports_of(body), *(f"from {module} import {name}" for name, module in rule.imports.items())]
-    return _HEAD.format(imports="\n".join(lines)) + body
+    return "\n".join([_HEAD.format(imports="\n".join(lines)), body, ""])
 
 
 def refuse_reserved(rule: Rule) -> None:
@@ -197,19 +199,19 @@ class _Code:
 
     rule: Rule
 
-    def code(self) -> str:
-        """The functions of the module."""
+    def parts(self) -> list[str]:
+        """The functions of the module, in pieces of text with two empty lines between functions."""
         if not self.rule.is_lasting:
             still = {name: ENTRIES.index(of) for name, of in (("row", "rows"), ("weights", "weights"), ("numbers", "numbers"))}
-            return _STILL.format(constant=NUMBERS.index("constant"), **still) + self._spike() + self._shown()
+            return [_STILL.format(constant=NUMBERS.index("constant"), **still), self._spike(), *self._shown()]
         places = {"progress": "progress", "row": "rows", "kept": "source", "sources": "sources", "size": "source_size"}
         sweep = _SWEEP.format(
-            rows=_lines(_rows(), 4), card=_lines(self._card(), 4), source=_lines(self._source(), 4), load=_lines(self._load(), 8),
+            source=_lines(self._source(), 4), load=_lines(self._load(), 8),
             prepare=_lines(self._prepare(), 4), caught_up=_lines(self._caught_up(), 8), flow=_lines(self._flow("until"), 12),
             store=_lines(self._store(), 12), value=self._value(), departed=_lines(self._departed(), 4), swept=SWEPT,
             settled=SETTLED, **{name: ENTRIES.index(of) for name, of in places.items()},
         )  # fmt: skip
-        return sweep + self._spike() + self._shown()
+        return [sweep, self._spike(), *self._shown()]
 
     def _spike(self) -> str:
         efficacy = " * efficacy" if self.rule.on_spike else ""
@@ -221,7 +223,7 @@ class _Code:
         else:
             synapses = _SCALED.format(weights=ENTRIES.index("weights"), deliver=indent(deliver, "    "))
         return _SPIKE.format(
-            rows=_lines(_rows(), 4), card=_lines(self._card(), 4), settle=_lines(self._settled(), 4), swept=SWEPT,
+            settle=_lines(self._settled(), 4), swept=SWEPT,
             source=_lines(self._source(), 4), prepare=_lines([*self._prepare(), *self._at_spike()], 4),
             synapses=synapses.strip("\n"), renewed=_lines(self._renewed(), 4),
         )  # fmt: skip
@@ -262,15 +264,23 @@ class _Code:
 
     # -- pieces ----------------------------------------------------------------------------------------------------
 
-    def _card(self) -> list[str]:
-        """All that is on the card, under its name."""
+    def with_card(self, text: str) -> str:
+        """The text of a function, with what it takes from the card in place of CARD."""
+        used = _names([text])
+        lines = [line for name, line in self._card() if name in used]
+        return text.replace("CARD", _lines(lines, 4).lstrip() if lines else "pass")
+
+    def _card(self) -> list[tuple[str, str]]:
+        """All that is on the card: its name and the line that takes it."""
         kinds = {"rows": "wholes_at", "heads": "wholes_at", "targets": "shorts_at"}
         own = [*self.rule.constants, *(f"decay_{trace}" for trace in (*self.rule.pre, *self.rule.post))]
-        lines = []
+        lines = list[tuple[str, str]]()
         for n, name in enumerate(ENTRIES):
             symbol = "sources_kept" if name == "source" else name
-            lines.append(f"{symbol} = {kinds.get(name, 'numbers_at')}(card[{n}])" if name in ARRAYS else f"{symbol} = card[{n}]")
-        return lines + [f"{name} = numbers[{n}]" for n, name in enumerate([*NUMBERS, *own])]
+            value = f"{kinds.get(name, 'numbers_at')}(card[{n}])" if name in ARRAYS else f"card[{n}]"
+            lines.append((symbol, f"{symbol} = {value}"))
+        numbers = f"numbers_at(card[{ENTRIES.index('numbers')}])"
+        return lines + [(name, f"{name} = {numbers}[{n}]") for n, name in enumerate([*NUMBERS, *own])]
 
     def _load(self) -> list[str]:
         """``w`` and the states of a synapse."""
@@ -309,14 +319,14 @@ class _Code:
             lines.append(f"past[e + {n}] = {_risen(f'past[before + {n}] * exp((past[before] - step) * decay_{name})', trace)}")
         return lines
 
-    def _shown(self) -> str:
+    def _shown(self) -> list[str]:
         rule = self.rule
         if not rule.shown:
-            return ""
+            return []
         lines = []
         for n, expression in enumerate(rule.shown.values()):
             lines += [f"{'el' if n else ''}if which == {n}:", f"    out[n] = {expression}"]
-        return _SHOWN.format(card=_lines(self._card(), 4), source=_lines(self._source(), 8), values=_lines(lines, 8))
+        return [_SHOWN.format(source=_lines(self._source(), 8), values=_lines(lines, 8))]
 
 
 class _Eventful(_Code):
@@ -433,10 +443,6 @@ class _Flowing(_Code):
             decayed = f"sources_kept[before + {n}] * exp((sources_kept[before] - effect) * decay_{name})"
             lines += [f"sources_kept[e + {n}] = {_risen(decayed, trace)}"]
         return [*lines, "sources_kept[at + 1] = many"]
-
-
-def _rows() -> list[str]:
-    return [f"rows = wholes_at(card[{ENTRIES.index('rows')}])", "begin, end = rows[source], rows[source + 1]"]
 
 
 def _risen(value: str, trace: Trace) -> str:

@@ -9,11 +9,6 @@ from pydantic import ConfigDict, Field, model_validator
 from engines.point_neurons.plasticity.rule import BoundedRule, Rule, Share, Time, Trace
 
 
-def weight_dependence(base: str, exponent: float, name: str) -> str:
-    """``base ** exponent`` as it is computed fastest."""
-    return {0.0: "1.0", 1.0: base}.get(exponent, f"power({base}, {name})")
-
-
 class Stdp(BoundedRule):
     """Pairs of spikes change w, the weight's share of the way from w_min to w_max.
 
@@ -36,7 +31,9 @@ class Stdp(BoundedRule):
     pairing: Annotated[Literal["all", "nearest"], Field(description="which earlier spikes of the partner count")] = "all"
     tau_plus: Time = 20.0
     tau_minus: Time = 20.0
-    lambda_: Annotated[Share | None, Field(alias="lambda", description="largest step up, in shares; 0.01 where nothing is said")] = None
+    lambda_: Annotated[
+        Share | None, Field(alias="lambda", description="largest step up, in shares; 0.01 where nothing is said")
+    ] = None
     alpha: Annotated[Share | None, Field(description="steps down by steps up; 1 where nothing is said")] = None
     A_plus: Annotated[Share | None, Field(description="in place of lambda")] = None
     A_minus: Annotated[Share | None, Field(description="in place of alpha lambda")] = None
@@ -67,6 +64,7 @@ class Stdp(BoundedRule):
             constants={"A_plus": up, "A_minus": down, "mu_plus": self.mu_plus, "mu_minus": self.mu_minus},
             pre={"r": Trace(self.tau_plus, is_nearest)},
             post={"o": Trace(self.tau_minus, is_nearest)},
-            on_post=(f"w = w + A_plus * {weight_dependence('(1.0 - w)', self.mu_plus, 'mu_plus')} * r",),
-            on_pre=(f"w = w - A_minus * {weight_dependence('w', self.mu_minus, 'mu_minus')} * o",),
+            on_post=("w = w + A_plus * dependence(1.0 - w, mu_plus) * r",),
+            on_pre=("w = w - A_minus * dependence(w, mu_minus) * o",),
+            imports={"dependence": "engines.point_neurons.plasticity.flows"},
         )

@@ -14,8 +14,8 @@ class TripletStdp(BoundedRule):
     source spikes:  w - o1 (A2_minus + A3_minus r2)   o1, o2: traces of the target, tau_minus and tau_y
 
     Traces are taken just before the spike and add up over all earlier ones. Bounds are hard. The defaults are the minimal
-    all-to-all model that Pfister and Gerstner fitted to pairings in visual cortex. NEST's stdp_triplet_synapse has amplitudes in units
-    of the weight: with w_min = 0 they are these times w_max.
+    all-to-all model that Pfister and Gerstner fitted to pairings in visual cortex. NEST's stdp_triplet_synapse has amplitudes in
+    units of the weight: with w_min = 0 they are these times w_max.
 
     References
     ----------
