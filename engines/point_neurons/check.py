@@ -17,6 +17,7 @@ from engines.point_neurons.plasticity.checks import check_plasticity
 from engines.point_neurons.projection_checks import check_projections
 from engines.point_neurons.projections import neurons_of
 from engines.point_neurons.receptors import receptor_of
+from engines.point_neurons.refractory import refuse_broken_steps
 from engines.point_neurons.variant import linear_part
 
 OUTPUTS = ("spikes", "rate")
@@ -41,6 +42,7 @@ def _populations(params: Network) -> Iterator[CosimError]:
                 item = known[symbol]
                 yield from (fault.located(at) for fault in _value(symbol, value, item.unit, population.size, item.beyond))
         yield from _scheme(population, where)
+        yield from _refractory(population, params.dt, where)
         for key, source in population.poisson.items():
             yield from _spike(params, name, source.weight, source.receptor, f"{where}.poisson.{key}")
 
@@ -81,6 +83,13 @@ def _scheme(population: Population, where: str) -> Iterator[CosimError]:
         yield error.located(f"{where}.integrator" if population.integrator else where)
 
 
+def _refractory(population: Population, dt_ns: int, where: str) -> Iterator[CosimError]:
+    try:
+        refuse_broken_steps(population, dt_ns)
+    except CosimError as error:
+        yield error.located(f"{where}.parameters")
+
+
 def _spike(params: Network, target: str, weight: float | str | None, receptor: str | None, where: str) -> Iterator[CosimError]:
     """Faults of the weight of a background spike, or of one of a rate."""
     try:
@@ -118,7 +127,7 @@ def _recorded(params: Network) -> Iterator[CosimError]:
         if port in OUTPUTS:
             yield CosimError(f"{port} is always given out", where=where, mend="leave it out of record")
             continue
-        if not selected:
+        if not any(selected.values()):
             yield CosimError("nothing is chosen", where=where, mend="name populations, and their neurons or all")
         for name, chosen in selected.items():
             if name not in neurons:

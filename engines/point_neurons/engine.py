@@ -81,6 +81,10 @@ class PointNeurons:
         from engines.point_neurons.build import build
         from engines.point_neurons.plasticity.recorder import Records
 
+        if edges is None and any(projection.rule == "sonata" for projection in params.projections.values()):
+            from engines.sonata_network.listed import edges_for
+
+            edges = edges_for(params)
         check(params, edges)
         Window(0, setup.window_ns).steps(params.dt)  # refuses a window that is not a whole number of steps
         self._dt_ns = params.dt
@@ -118,7 +122,9 @@ class PointNeurons:
 
     def _hear(self, window: Window, steps: int, inputs: Mapping[str, Payload]) -> None:
         """Modulators over a window; 0 where nothing is linked."""
-        rows = np.zeros((steps, max(1, len(self._modulators))))
+        if not self._modulators:
+            return
+        rows = np.zeros((steps, len(self._modulators)))
         for column, name in enumerate(self._modulators):
             payload = inputs.get(name)
             if isinstance(payload, Samples):

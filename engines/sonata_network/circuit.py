@@ -50,10 +50,20 @@ class Circuit:
         return [part for part in self.parts if not part.is_virtual]
 
     @property
-    def stop_ms(self) -> float | None:
-        """When the configuration says that its simulation ends."""
-        found = self.config.section("run").get("tstop", self.config.section("run").get("duration"))
-        return None if found is None else float(found)
+    def stop_ns(self) -> int:
+        """When the configuration says that its simulation ends.
+
+        Raises
+        ------
+        CosimError
+            It does not.
+        """
+        faults = Faults()
+        found = number_of(self.config, faults, "run", "tstop") or number_of(self.config, faults, "run", "duration")
+        if found is None and not faults.found:
+            faults.add("the configuration does not say when it ends", self.config.path, mend='add "run": {"tstop": 1000.0}')
+        faults.raise_all()
+        return round((found or 0.0) * NS_PER_MS)
 
 
 def read_circuit(params: SonataParams) -> Circuit:

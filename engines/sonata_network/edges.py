@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, did_you_mean
 from engines.sonata_network.config import Config
-from engines.sonata_network.edge_types import checked_types
+from engines.sonata_network.edge_types import PLASTICITY, checked_types
 from engines.sonata_network.faults import Faults
 from engines.sonata_network.files import dataset, files_of, open_file, populations_in
 from engines.sonata_network.members import own_parameters, read_members
@@ -37,6 +37,10 @@ class Connections:
         (E,) float64.
     receptor
         (E,) int64: NEST's ``receptor_type``, 0 where the sign of the weight tells.
+    plasticity
+        (E,) int64: which of ``rules`` changes the weight, -1 where none does.
+    rules
+        Parameters of NEST's stdp_synapse.
     """
 
     source: NDArray[np.int64]
@@ -44,6 +48,8 @@ class Connections:
     weight: NDArray[np.float64]
     delay_ms: NDArray[np.float64]
     receptor: NDArray[np.int64]
+    plasticity: NDArray[np.int64]
+    rules: list[dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,16 @@ class Edges:
                 mend="give syn_weight to all edges, or to their types",
             )
         delay, receptor = members.numbers("delay", DEFAULT_DELAY_MS), members.numbers("receptor_type", 0.0)
-        return Connections(rows["source"], rows["target"], weight, delay, receptor.astype(np.int64))
+        plasticity, rules = self._plasticity(members.type_ids)
+        return Connections(rows["source"], rows["target"], weight, delay, receptor.astype(np.int64), plasticity, rules)
+
+    def _plasticity(self, type_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[dict[str, float]]]:
+        found, rules = np.full(len(type_ids), -1), list[dict[str, float]]()
+        for number, row in self.types.items():
+            if (rule := row.get(PLASTICITY)) is not None:
+                rules += [] if rule in rules else [rule]
+                found[type_ids == number] = rules.index(rule)
+        return found, rules
 
     def _rows(self, key: str, nodes: Nodes, ids: NDArray[Any], count: int) -> NDArray[np.int64]:
         if len(ids) != count:

@@ -8,11 +8,14 @@ from typing import ClassVar
 
 from cosim.sdk import Payload, Port, Samples, Setup, Space, Spikes, Window, check_steps
 from engines.point_neurons import PointNeurons
+from engines.point_neurons.description import read_model
 from engines.sonata_network.circuit import read_circuit
 from engines.sonata_network.currents import Currents
-from engines.sonata_network.network import network_of, with_synapses
+from engines.sonata_network.network import network_of
 from engines.sonata_network.params import SonataParams
 from engines.sonata_network.ports import channels_for, columns_for, ports_of, shares_for
+from engines.sonata_network.synapses import with_synapses
+from engines.sonata_network.templates import TEMPLATES, template_of
 
 
 class SonataNetwork(PointNeurons):
@@ -37,6 +40,20 @@ class SonataNetwork(PointNeurons):
     def ports(cls, params: SonataParams) -> Sequence[Port]:  # type: ignore[override]
         circuit = read_circuit(params)
         return ports_of(circuit, network_of(circuit, params)[0], params)
+
+    @classmethod
+    def models(cls) -> dict[str, str]:
+        """By ``model_template``."""
+        files = {f"nest:{name}": template.file for name, template in TEMPLATES.items()}
+        return {name: read_model(file)[0].title for name, file in files.items() if file is not None}
+
+    @classmethod
+    def describe_model(cls, name: str) -> str:
+        from engines.point_neurons.telling import tell
+
+        file = template_of(name).file
+        assert file is not None
+        return tell(file)
 
     def __init__(self, params: SonataParams, setup: Setup) -> None:
         circuit = read_circuit(params)

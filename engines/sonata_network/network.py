@@ -1,24 +1,20 @@
-"""A circuit as a network of the point-neuron engine: its parameters, its synapses, and which node each neuron is."""
+"""A circuit as a network of the point-neuron engine: its populations, what comes in, what is recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, did_you_mean
-from engines.point_neurons.lists import Edges as Listed
-from engines.point_neurons.lists import edges_of
-from engines.point_neurons.params import DriveInput, Generator, Network, Population, Projection, SpikesInput
+from engines.point_neurons.params import DriveInput, Generator, Network, Population, SpikesInput
 from engines.sonata_network.circuit import Circuit
-from engines.sonata_network.edges import Connections
 from engines.sonata_network.faults import Faults
 from engines.sonata_network.params import SonataParams
-from engines.sonata_network.parts import Part, receptor_for
+from engines.sonata_network.parts import Part
 
 CURRENT = "current"
 """The input of models that a clamp feeds."""
@@ -63,7 +59,8 @@ def network_of(circuit: Circuit, params: SonataParams) -> tuple[Network, dict[st
         drive.port: DriveInput.model_validate({"kind": "drive", "to": name, "each": drive.each}) for name, drive in drives.items()
     }
     faults.raise_all()
-    made = Network(dt=circuit.dt_ns, threads=params.threads, populations=populations, inputs=inputs, record=record, seed=0)
+    given = {"dt": circuit.dt_ns, "threads": params.threads, "populations": populations, "inputs": inputs, "record": record}
+    made = Network.model_validate({**given, "seed": 0})
     return made, drives
 
 
@@ -124,67 +121,3 @@ def chosen(circuit: Circuit, rows: Mapping[str, NDArray[np.int64]]) -> list[tupl
             if len(neurons):
                 found.append((part, neurons, places))
     return found
-
-
-# -- synapses -------------------------------------------------------------------------------------------------------------------
-
-
-def with_synapses(network: Network, circuit: Circuit) -> tuple[Network, dict[str, Listed]]:
-    """The network with its projections, and the synapses of each.
-
-    Raises
-    ------
-    CosimError
-        Files of edges do not fit those of nodes; a ScenarioError where there are several faults.
-    """
-    faults = Faults()
-    projections: dict[str, Projection] = {}
-    listed: dict[str, Listed] = {}
-    sources = {*network.populations, *network.inputs}
-    for number, edges in enumerate(circuit.edges):
-        senders = [part for part in circuit.parts if part.population == edges.source and part.name in sources]
-        if not senders:
-            continue  # virtual nodes that nothing plays
-        ends = circuit.populations[edges.source], circuit.populations[edges.target]
-        read = faults.collect(edges.path, edges.read, *ends)
-        receivers = [part for part in circuit.simulated if part.population == edges.target]
-        if read is None:
-            continue
-        for source, target in product(senders, receivers):
-            for receptor, some in _between(read, source, target, len(ends[0]), len(ends[1]), faults):
-                name = " ".join(filter(None, (f"{number} {edges.name}", source.name, target.name, receptor)))
-                listed[name] = some
-                given = {"from": source.name, "to": target.name, "rule": "sonata", "file": edges.path, "receptor": receptor}
-                projections[name] = Projection.model_validate(given)
-    faults.raise_all()
-    return network.model_copy(update={"projections": projections}), listed
-
-
-def _between(
-    read: Connections, source: Part, target: Part, sources: int, targets: int, faults: Faults
-) -> list[tuple[str | None, Listed]]:
-    """Synapses of two parts, by receptor."""
-    places = []
-    for part, count, rows in ((source, sources, read.source), (target, targets, read.target)):
-        place = np.full(count, -1, np.int64)
-        place[part.rows] = np.arange(len(part.rows))
-        places.append(place[rows])
-    ours = (places[0] >= 0) & (places[1] >= 0)
-    found = []
-    for number in np.unique(read.receptor[ours]):
-        named = faults.collect(target.name, receptor_for, target, int(number))
-        for receptor, chosen_ones, sign in _by_sign(target, named, read.weight, ours & (read.receptor == number)):
-            weight = sign * read.weight[chosen_ones]
-            found.append((receptor, edges_of(places[0][chosen_ones], places[1][chosen_ones], weight, read.delay_ms[chosen_ones])))
-    return found
-
-
-def _by_sign(
-    target: Part, named: str | None, weight: NDArray[np.float64], ours: NDArray[np.bool_]
-) -> list[tuple[str | None, NDArray[np.bool_], float]]:
-    """Receptor, which synapses, and what their weights are multiplied by; weights of 0 are excitatory."""
-    if target.template is None or not target.template.is_conductance:
-        return [(named, ours, 1.0)] if ours.any() else []
-    excitatory, inhibitory = target.template.receptors
-    parts = [(excitatory, ours & (weight >= 0.0), 1.0), (inhibitory, ours & (weight < 0.0), -1.0)]
-    return [part for part in parts if part[1].any()]

@@ -94,6 +94,9 @@ def _population(name: str, path: Path, group: Any, types: dict[int, dict[str, An
             why="this engine simulates point neurons",
             mend="model_type is point_neuron or virtual; nodes with a morphology want another engine",
         )
+    if members.has("model_processing"):
+        why, mend = "it is Python of the model's author, and not in the files", "leave model_processing out"
+        raise CosimError(f"nodes of {name} have model_processing", where=str(path), why=why, mend=mend)
     return Nodes(members, ids, kinds == "virtual")
 
 

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
-from engines.point_neurons.description import NeuronDescription, model_file, read_model
+from engines.point_neurons.description import NeuronDescription, read_model
 from engines.sonata_network.config import Config
 from engines.sonata_network.faults import Faults
 from engines.sonata_network.nodes import Nodes
 from engines.sonata_network.templates import Template, template_of
 from engines.sonata_network.values import Values, known_of, values_of
+
+TAU_MINUS = 20.0
+"""NEST's, ms."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Part:
         None: the model is one of the user's own.
     parameters, initial
         Of the model, by its own names and in its units: a number, or (k,).
+    tau_minus
+        ms: how long the neurons remember their spikes, for plastic synapses onto them.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Part:
     template: Template | None = None
     parameters: Values = field(default_factory=dict)
     initial: Values = field(default_factory=dict)
+    tau_minus: float | NDArray[np.float64] = TAU_MINUS
 
     @property
     def is_virtual(self) -> bool:
@@ -79,28 +85,31 @@ def _neurons(config: Config, nodes: Nodes, part: Part, kind: str, models: Mappin
     template, file = None, models.get(kind) or models.get(kind.removeprefix("nest:"))
     if file is None:
         template = template_of(kind)
-        file = model_file(template.model, Path())
+        file = template.file
+        assert file is not None
     described, _ = read_model(file)
     values = values_of(config, nodes, part.rows, known_of(template, described), faults)
+    tau_minus = values.pop("tau_minus", TAU_MINUS) if template is not None else TAU_MINUS
     if template is not None:
         values = {template.own(key): value for key, value in values.items()}
     parameters = {key: value for key, value in values.items() if key not in described.states}
     initial = {key: value for key, value in values.items() if key in described.states}
-    return Part(part.name, part.population, part.rows, file, template, parameters, initial)
+    return Part(part.name, part.population, part.rows, file, template, parameters, initial, tau_minus)
 
 
 def receptor_for(part: Part, number: int) -> str | None:
-    """What NEST's ``receptor_type`` means: 0, the sign tells; else, of a model of one's own, its first receptor is 1.
+    """What NEST's ``receptor_type`` means: 0, the sign tells; else, of a model with receptors by number, the first is 1.
 
     Raises
     ------
     CosimError
         There is none.
     """
-    if number == 0:
+    is_numbered = part.template is None or part.template.is_numbered
+    if number == 0 and not (part.template and is_numbered):
         return None
     names, what = list(part.described.receptors), f"edges onto {part.name} have receptor_type {number}"
-    if part.template is not None:
+    if part.template is not None and not is_numbered:
         raise CosimError(what, why=f"{part.template.model} tells receptors by the sign of weights", mend="leave receptor_type out")
     if not 1 <= number <= len(names):
         raise CosimError(what, why=f"its receptors are 1 to {len(names)}: {', '.join(names)}")

@@ -12,6 +12,7 @@ from engines.equations.dimensions import si_factor
 from engines.point_neurons.params import Generator, Network, Population
 from engines.point_neurons.positions import dimensions_of, positions_of
 from engines.point_neurons.projections import groups_of, neurons_of
+from engines.sonata_network.listed import edges_for
 from engines.sonata_network.templates import TEMPLATES, Template
 
 MOST_PAIRS = 200_000_000
@@ -47,7 +48,8 @@ class Realised:
         sizes = tuple(population.size for population in self._neurons.values())
         receptors = tuple(len(population.description.receptors) for population in self._neurons.values())
         layout = Layout(tuple(self._neurons), sizes, (1,) * len(sizes), receptors)
-        self._synapses, _, self._wiring = connect(network, seed, layout, {}, quanta_of(network))
+        edges = edges_for(network)
+        self._synapses, _, self._wiring = connect(network, seed, layout, {}, quanta_of(network, edges), edges=edges)
 
     def parameters(self, name: str) -> dict[str, float | Floats]:
         """Of a population, by NEST's names and in its units; states at time 0 among them."""

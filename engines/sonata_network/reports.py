@@ -15,6 +15,8 @@ from engines.sonata_network.files import is_enabled
 from engines.sonata_network.nodes import Nodes, node_set
 
 MODULES = ("multimeter_report", "membrane_report")
+WEIGHTS = "weight_recorder"
+"""No port: weights of plastic synapses stand in the run's file at its end."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def read_reports(config: Config, populations: dict[str, Nodes], dt_ns: int, faul
         where = f"{config.path}  reports.{name}"
         if not isinstance(given, dict):
             faults.add(f"report {name} is no mapping", where)
-        elif is_enabled(given):
+        elif is_enabled(given) and given.get("module") != WEIGHTS:
             report = faults.collect(where, _report, name, given, config, populations, dt_ns)
             found += [] if report is None else [report]
     return found

@@ -5,25 +5,34 @@ Parameters that a circuit leaves out are NEST's defaults, and so is the state at
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cosim.sdk import CosimError
 from engines.point_neurons.description import shipped
 
+MODELS = Path(__file__).parent / "models"
 WITHOUT_EFFECT = frozenset(
     {
         "gsl_error_tol",
-        "tau_minus",
         "tau_minus_triplet",
         "Ca",
         "tau_Ca",
         "beta_Ca",
         "ignore_and_spike_interval",
         "ignore_and_spike_offset",
+        "asc_init",  # NEST 3.10 begins with ASCurrents, whatever it says
+        "th_spike_add",
+        "th_spike_decay",
+        "th_voltage_index",
+        "th_voltage_decay",
+        "voltage_reset_fraction",
+        "voltage_reset_add",
     }
 )
-"""Parameters of NEST's models that say how it computes, or that only plastic synapses read."""
+"""Parameters of NEST's models that say how it computes, or that levels of GLIF and plastic synapses read that are not supported."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +42,13 @@ class Template:
     Attributes
     ----------
     model
-        The one of this engine.
+        The one of the point-neuron engine, or of those in ``models``, which are read for circuits alone.
     parameters, states
         By NEST's name, its default.
+    arrays
+        Names of parameters that NEST has together as a list.
+    switches
+        Parameters that NEST has as true or false, 1 or 0 here.
     only
         Parameters that may be given, but as this alone.
     names
@@ -46,16 +59,43 @@ class Template:
         Whether weights below 0 are conductances of the second receptor, without their sign.
     variables
         By the name of a multimeter, the output or state of this engine.
+    is_numbered
+        Whether ``receptor_type`` 1, 2, … are its receptors, and the sign of a weight says nothing.
     """
 
     model: str
     parameters: dict[str, float]
     states: dict[str, float]
-    only: dict[str, Any] = field(default_factory=dict)
+    only: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    switches: tuple[str, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
     receptors: tuple[str | None, str | None] = (None, None)
     is_conductance: bool = False
     variables: dict[str, str] = field(default_factory=dict)
+    is_numbered: bool = False
+
+    @property
+    def file(self) -> Path | None:
+        """Of the model; None where there is none."""
+        own = MODELS / f"{self.model}.yaml"
+        return own if own.exists() else shipped().get(self.model)
+
+    def items(self, key: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """A parameter as a circuit gives it; a list as one name for each of its items.
+
+        Raises
+        ------
+        CosimError
+            A list is longer than what the model has.
+        """
+        if key not in self.arrays:
+            yield key, float(value) if key in self.switches and isinstance(value, bool) else value
+            return
+        values = value if isinstance(value, list) else [value]
+        if len(values) > len(self.arrays[key]):
+            raise CosimError(f"{key} has {len(values)} values", why=f"the model {self.model} has {len(self.arrays[key])} of them")
+        yield from zip(self.arrays[key], values, strict=False)
 
     def own(self, name: str) -> str:
         """The name that a parameter or state of NEST has in this engine."""
@@ -91,6 +131,35 @@ _ADAPTIVE = {
 }  # fmt: skip
 _NO_FLOOR = {"V_min": (-1.7976931348623157e308, float("-inf"), None)}
 
+
+def _glif() -> Template:
+    arrays = {key: (f"{key}_1", f"{key}_2") for key in ("asc_decay", "asc_amps", "asc_r")}
+    taus = tuple(f"tau_syn_{k}" for k in range(1, 5))
+    parameters = {
+        "C_m": 58.72,
+        "g": 9.43,
+        "E_L": -78.85,
+        "V_th": -51.68,
+        "V_reset": -78.85,
+        "t_ref": 3.75,
+        "after_spike_currents": 0.0,
+    }
+    currents = dict(
+        zip((*arrays["asc_decay"], *arrays["asc_amps"], *arrays["asc_r"]), (0.003, 0.1, -9.18, -198.94, 1.0, 1.0), strict=True)
+    )
+    return Template(
+        "glif_psc",
+        parameters | currents | dict.fromkeys(taus, 2.0),
+        {"V_m": -78.85, "ASCurrents_1": 0.0, "ASCurrents_2": 0.0},
+        only={"spike_dependent_threshold": (False,), "adapting_threshold": (False,)},
+        arrays=arrays | {"ASCurrents": ("ASCurrents_1", "ASCurrents_2"), "tau_syn": taus},
+        switches=("after_spike_currents",),
+        names={"V_m": "V", "ASCurrents_1": "asc_1", "ASCurrents_2": "asc_2"},
+        variables={"V_m": "V"},
+        is_numbered=True,
+    )
+
+
 TEMPLATES = {
     "iaf_psc_delta": _iaf("iaf_psc_delta", only=_NO_FLOOR | {"refractory_input": (False,)}),
     "iaf_psc_exp": _iaf("iaf_psc_exp", only={"delta": (0.0,), "rho": (0.01,)}),
@@ -106,6 +175,7 @@ TEMPLATES = {
         names={"V_m": "V", "U_m": "u"},
         variables={"V_m": "V", "U_m": "u"},
     ),
+    "glif_psc": _glif(),
 }
 
 
@@ -118,7 +188,7 @@ def template_of(told: str) -> Template:
         It is none of NEST's, or this engine has no such model.
     """
     scheme, _, name = told.rpartition(":")
-    known = [f"nest:{name}" for name, template in TEMPLATES.items() if template.model in shipped()]
+    known = [f"nest:{name}" for name, template in TEMPLATES.items() if template.file is not None]
     if scheme in ("", "nest") and f"nest:{name}" in known:
         return TEMPLATES[name]
     raise CosimError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ class Known:
 
     Attributes
     ----------
+    items
+        A name and its value as names of single numbers.
     defaults
         Of parameters and states; None: the model's own.
     only
@@ -35,6 +37,7 @@ class Known:
     """
 
     model: str
+    items: Callable[[str, Any], Iterator[tuple[str, Any]]]
     defaults: dict[str, float | None]
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
@@ -43,8 +46,12 @@ class Known:
 def known_of(template: Template | None, described: NeuronDescription) -> Known:
     """NEST's names where the model stands for one of NEST's, else its own."""
     if template is None:
-        return Known(described.title, dict.fromkeys([*described.parameters, *described.states]))
-    return Known(template.model, {**template.parameters, **template.states}, template.only, WITHOUT_EFFECT)
+        return Known(
+            described.title, lambda key, value: iter([(key, value)]), dict.fromkeys([*described.parameters, *described.states])
+        )
+    return Known(
+        template.model, template.items, {**template.parameters, **template.states, "tau_minus": 20.0}, template.only, WITHOUT_EFFECT
+    )
 
 
 def values_of(config: Config, nodes: Nodes, rows: NDArray[np.int64], known: Known, faults: Faults) -> Values:
@@ -71,7 +78,8 @@ class _Given:
                 continue
             where = f"{named}, of {self._members.name}, node type {number}"
             given = self._faults.collect(where, config.parameters, "point_neuron_models_dir", str(named)) or {}
-            for key, value in given.items():
+            single = [self._faults.collect(where, list, self._known.items(key, value)) or [] for key, value in given.items()]
+            for key, value in (item for items in single for item in items):
                 if self._is_known(key, value, where):
                     self._put(key, types == number, float(value))
 

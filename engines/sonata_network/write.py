@@ -3,10 +3,11 @@
     circuit_config.json, simulation_config.json    what bmtk and NEST's SonataNetwork start from
     network/NAME_nodes.h5, NAME_node_types.csv     a population each
     network/NAME_edges.h5, NAME_edge_types.csv     a projection each
-    components/NAME.json                           parameters, by NEST's names
+    components/NAME.json, NAME_0.json, …           parameters of types, by NEST's names
     inputs/NAME.h5                                 spikes of generators
 
-Parameters that neurons have of their own stand in nodes.h5, as SONATA has it; PointNet 1.2 and NEST 3.10 read only those of types.
+Neurons whose parameters differ are of types of their own, up to ``MOST_TYPES``; beyond, their parameters stand in nodes.h5, where
+SONATA has a place for them but PointNet 1.2 and NEST 3.10 do not look.
 """
 
 from __future__ import annotations
@@ -17,17 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
 from engines.point_neurons.check import check
-from engines.point_neurons.description import shipped
 from engines.point_neurons.params import Generator, Network, Population, SpikesInput
 from engines.point_neurons.projections import groups_of
 from engines.sonata_network.faults import Faults
 from engines.sonata_network.files import mark
-from engines.sonata_network.realised import Realised, Synapse
+from engines.sonata_network.listed import edges_for
+from engines.sonata_network.realised import Floats, Realised, Synapse
 from engines.sonata_network.spikes import write_spikes
 from engines.sonata_network.templates import TEMPLATES, Template
+
+MOST_TYPES = 1000
+_SYNAPSE = "static_synapse.json"
+"""Without parameters, but PointNet wants a file."""
 
 
 def write_sonata(network: Network, folder: Path | str, stop_ms: float = 1000.0, seed: int = 0) -> Path:
@@ -50,12 +56,13 @@ def write_sonata(network: Network, folder: Path | str, stop_ms: float = 1000.0, 
     CosimError
         Something that SONATA has no word for; a ScenarioError with all of it where there is more.
     """
-    check(network)
+    check(network, edges_for(network))
     _refuse(network)
     names = _names(network)
     made, folder = Realised(network, seed if network.seed is None else network.seed), Path(folder)
     for kind in ("network", "components", "inputs"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
+    (folder / "components" / _SYNAPSE).write_text("{}\n", encoding="utf-8")
     for name, size in groups_of(network).items():
         _write_nodes(folder, names[name], network.populations.get(name), size, made, name)
     for name, projection in network.projections.items():
@@ -79,6 +86,9 @@ def _refuse(network: Network) -> None:
                 faults.add("SONATA has no word for Poisson background", where, mend="write it as a spike_generator")
         if getattr(item, "initial_rate", 0.0):
             faults.add("SONATA has no word for an initial_rate", where)
+    for name, projection in network.projections.items():
+        if getattr(projection, "plasticity", None) is not None:
+            faults.add("plastic synapses are not written", f"params.projections.{name}.plasticity")
     for name, port in network.inputs.items():
         if not isinstance(port, SpikesInput):
             faults.add(
@@ -96,13 +106,13 @@ def template_for(population: Population) -> tuple[str, Template]:
         NEST has none that is the same.
     """
     for name, template in TEMPLATES.items():
-        if shipped().get(template.model) == population.model:
+        if template.file == population.model and not template.arrays:
             known = {*map(template.own, template.parameters)}
             if foreign := sorted({*population.parameters} - known):
                 raise CosimError(f"NEST's {name} has no {foreign[0]}", mend=f"leave {foreign[0]} out")
             return name, template
-    mend = f"use one of {', '.join(TEMPLATES)}"
-    raise CosimError(f"NEST has no model that is {population.model.stem}", why="SONATA names models as NEST does", mend=mend)
+    written = ", ".join(name for name, template in TEMPLATES.items() if not template.arrays)
+    raise CosimError(f"{population.model.stem} is none of the models that are written", why=f"those are NEST's {written}")
 
 
 def _names(network: Network) -> dict[str, str]:
@@ -121,23 +131,36 @@ def _names(network: Network) -> dict[str, str]:
 def _write_nodes(folder: Path, name: str, item: Any, size: int, made: Realised, key: str) -> None:
     import h5py
 
-    row: dict[str, Any] = {"node_type_id": 0, "model_type": "virtual"}
-    own: dict[str, Any] = {}
+    types, type_ids, own = [dict[str, Any]()], np.zeros(size, np.uint64), dict[str, Any]()
+    rows: list[dict[str, Any]] = [{"node_type_id": 0, "model_type": "virtual"}]
     if isinstance(item, Population):
-        template, values = template_for(item)[0], made.parameters(key)
-        common = {symbol: float(value) for symbol, value in values.items() if np.ndim(value) == 0}
-        own = {symbol: value for symbol, value in values.items() if np.ndim(value)}
-        (folder / "components" / f"{name}.json").write_text(json.dumps(common, indent=2) + "\n", encoding="utf-8")
-        row |= {"model_type": "point_neuron", "model_template": f"nest:{template}", "dynamics_params": f"{name}.json"}
-    _write_table(folder / "network" / f"{name}_node_types.csv", row)
-    with h5py.File(folder / "network" / f"{name}_nodes.h5", "w") as file:
-        mark(file)
-        group = _members(file, "node", name, size)
+        types, type_ids, own = _types(made.parameters(key), size)
+        model = {"model_type": "point_neuron", "model_template": f"nest:{template_for(item)[0]}"}
+        files = [f"{name}.json" if len(types) == 1 else f"{name}_{number}.json" for number in range(len(types))]
+        rows = [{"node_type_id": number, **model, "dynamics_params": file} for number, file in enumerate(files)]
+        for file, values in zip(files, types, strict=True):
+            (folder / "components" / file).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    _write_table(folder / "network" / f"{name}_node_types.csv", rows)
+    with h5py.File(folder / "network" / f"{name}_nodes.h5", "w") as h5:
+        mark(h5)
+        group = _members(h5, "node", name, type_ids)
         group["node_id"] = np.arange(size, dtype=np.uint64)
-        for axis, values in zip("xyz", np.transpose(made.positions(key)), strict=False):
-            group[f"0/{axis}"] = values
-        for symbol, values in own.items():
-            group[f"0/dynamics_params/{symbol}"] = values
+        for axis, column in zip("xyz", np.transpose(made.positions(key)), strict=False):
+            group[f"0/{axis}"] = column
+        for symbol, column in own.items():
+            group[f"0/dynamics_params/{symbol}"] = column
+
+
+def _types(given: dict[str, float | Floats], size: int) -> tuple[list[dict[str, Any]], NDArray[np.uint64], dict[str, Floats]]:
+    """Parameters of each type of nodes, (size,) which type each node is, and parameters that nodes have of their own."""
+    common = {symbol: value for symbol, value in given.items() if not isinstance(value, np.ndarray)}
+    own = {symbol: value for symbol, value in given.items() if isinstance(value, np.ndarray)}
+    if not own:
+        return [common], np.zeros(size, np.uint64), {}
+    sets, numbers = np.unique(np.stack(list(own.values()), axis=1), axis=0, return_inverse=True)
+    if len(sets) > MOST_TYPES:
+        return [common], np.zeros(size, np.uint64), own
+    return [common | dict(zip(own, row, strict=True)) for row in sets.tolist()], numbers.reshape(-1).astype(np.uint64), {}
 
 
 def _write_edges(folder: Path, name: str, synapses: Synapse, source: str, target: str) -> None:
@@ -145,11 +168,12 @@ def _write_edges(folder: Path, name: str, synapses: Synapse, source: str, target
 
     values = {"syn_weight": synapses.weight, "delay": synapses.delay_ms}
     same = {key: float(column[0]) for key, column in values.items() if len(column) and (column == column[0]).all()}
-    row = {"edge_type_id": 0, "target_query": "*", "source_query": "*", "model_template": "static_synapse"}
-    _write_table(folder / "network" / f"{name}_edge_types.csv", row | same)
+    row: dict[str, Any] = {"edge_type_id": 0, "target_query": "*", "source_query": "*", "model_template": "static_synapse"}
+    row["dynamics_params"] = _SYNAPSE
+    _write_table(folder / "network" / f"{name}_edge_types.csv", [row | same])
     with h5py.File(folder / "network" / f"{name}_edges.h5", "w") as file:
         mark(file)
-        group = _members(file, "edge", name, len(synapses.source))
+        group = _members(file, "edge", name, np.zeros(len(synapses.source), np.uint64))
         for key, ids, population in (("source", synapses.source, source), ("target", synapses.target, target)):
             group[f"{key}_node_id"] = ids.astype(np.uint64)
             group[f"{key}_node_id"].attrs["node_population"] = population
@@ -158,18 +182,19 @@ def _write_edges(folder: Path, name: str, synapses: Synapse, source: str, target
                 group[f"0/{key}"] = column
 
 
-def _members(file: Any, kind: str, name: str, count: int) -> Any:
-    """A population of ``count`` members of type 0, all in group 0."""
+def _members(file: Any, kind: str, name: str, type_ids: NDArray[np.uint64]) -> Any:
+    """A population, all in group 0."""
     group = file.create_group(f"{kind}s/{name}")
     group.create_group("0")
-    group[f"{kind}_type_id"] = np.zeros(count, np.uint64)
-    group[f"{kind}_group_id"] = np.zeros(count, np.uint64)
-    group[f"{kind}_group_index"] = np.arange(count, dtype=np.uint64)
+    group[f"{kind}_type_id"] = type_ids
+    group[f"{kind}_group_id"] = np.zeros(len(type_ids), np.uint64)
+    group[f"{kind}_group_index"] = np.arange(len(type_ids), dtype=np.uint64)
     return group
 
 
-def _write_table(path: Path, row: dict[str, Any]) -> None:
-    path.write_text(f"{' '.join(row)}\n{' '.join(map(str, row.values()))}\n", encoding="utf-8")
+def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    lines = [" ".join(rows[0]), *(" ".join(map(str, row.values())) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_configurations(folder: Path, network: Network, names: dict[str, str], played: list[str], stop_ms: float) -> Path:
