@@ -135,6 +135,7 @@ class Recorder:
             self._file = h5py.File(path, "w", libver="latest", rdcc_nbytes=CACHE_BYTES)
         except OSError as error:
             raise CosimError(f"{path} cannot be written", why=str(error), mend="choose another folder with --out") from None
+        self._file.attrs["magic"], self._file.attrs["version"] = np.uint32(0x0A7A), np.array([0, 1], np.uint32)  # SONATA's
         self._streams: list[_Stream] = []
         for name in plan.streams:
             engine, port_name = name.split(".")
