@@ -57,6 +57,18 @@ def test_the_model_that_is_shown_runs_and_settles(tmp_path):
     assert rate[0] > 90
 
 
+def test_the_network_that_is_shown_fires_alike_with_threads(tmp_path):
+    (body,) = [body for _, title, body in BLOCKS if title == "net.yaml"]
+    (tmp_path / "net.yaml").write_text(body)
+    run = cosim.run(tmp_path / "net.yaml", out=tmp_path / "run", transport="inline")
+    rate = len(run.spikes("net.spikes").times_ms) / 1000 / 0.1
+    assert 5 < rate < 100  # Hz, between silence and what refractoriness allows
+    threads = cosim.run(
+        tmp_path / "net.yaml", settings={"engines.net.params.threads": 2}, out=tmp_path / "threads", transport="inline"
+    )
+    assert np.array_equal(threads.spikes("net.spikes").times_ms, run.spikes("net.spikes").times_ms)
+
+
 def test_the_python_that_is_shown_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("tvb_data", reason="the main scenario reads its connectome from tvb-data")
     monkeypatch.chdir(tmp_path)
