@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.sdk import CosimError, format_ns
 from engines.equations.description import Equations
 from engines.equations.dimensions import si_factor
-from engines.equations.expression import Expression
 from engines.equations.randoms import key_of
 from engines.point_neurons.description import read_model
 from engines.point_neurons.draws import draw_values
 from engines.point_neurons.exact import LinearEquations
 from engines.point_neurons.params import Population
+from engines.point_neurons.refractory import refractory_steps, value_of
 from engines.point_neurons.source import added, propagator
 from engines.point_neurons.variant import Quadratic, drowsy, linear_part, quadratic_part
 
@@ -50,15 +49,6 @@ def initial_of(name: str, population: Population, parameters: Mapping[str, Numbe
     return found
 
 
-def value_of(expression: Expression, named: Mapping[str, Expression], values: Mapping[str, object]) -> object:
-    """An expression of parameters, and of named expressions of them."""
-    known = dict(values)
-    for name, inner in named.items():
-        if inner.names() <= known.keys():
-            known[name] = inner.value(known)
-    return expression.value(known)
-
-
 def constants_of(
     population: Population, parameters: Mapping[str, Numbers], quanta: Sequence[float], dt_ns: int
 ) -> dict[str, Numbers]:
@@ -89,7 +79,7 @@ def constants_of(
         if refractory is not None:
             found["1refractory"] = _number(value_of(refractory, equations.expressions, parameters))
     elif refractory is not None:
-        found["1refractory"] = _whole_steps(np.asarray(value_of(refractory, equations.expressions, parameters), np.float64), dt_ns)
+        found["1refractory"] = _number(refractory_steps(population, parameters, dt_ns))
     return found
 
 
@@ -125,17 +115,6 @@ def _of_quadratic(quadratic: Quadratic, parameters: Mapping[str, Numbers]) -> di
     peak, reset = (np.asarray(value_of(e, quadratic.expressions, values)) for e in (quadratic.peak, quadratic.reset))
     found = {"1square": square, "1half_slope": half, "1peak": square * peak + half, "1reset": square * reset + half}
     return {name: _number(value) for name, value in found.items()}
-
-
-def _whole_steps(times_s: NDArray[np.float64], dt_ns: int) -> Numbers:
-    steps = np.rint(times_s * 1e9 / dt_ns)
-    off = np.abs(steps * dt_ns - times_s * 1e9) > 0.5  # more than half a ns
-    if off.any():
-        raise CosimError(
-            f"a refractory time of {times_s[off].flat[0] * 1e3:g} ms is not a whole number of {format_ns(dt_ns)} steps",
-            mend=f"nearest: {format_ns(round(steps[off].flat[0]) * dt_ns)}",
-        )
-    return _number(steps)
 
 
 def _number(value: object) -> Numbers:

@@ -15,6 +15,7 @@ for a state whose derivative is a V² + b V + c; the others as in ``engines.equa
 
 from __future__ import annotations
 
+import ast
 from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -124,6 +125,11 @@ class NeuronDescription(Description):
             self._parts.when = checker.read(f"1.0 if ({spike.when}) else 0.0", "spike", "when")
             if self._parts.when is not None:
                 checker.hold(self._parts.when, NONE, "a condition", "spike", "when")
+                match self._parts.when.tree:
+                    case ast.IfExp(test=ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not())):
+                        pass
+                    case _:
+                        checker.fault(f"{spike.when} is no condition", "spike", "when", mend="write one such as V >= V_th")
         for key, text in (("hazard", spike.hazard), ("rate", spike.rate)):
             if text is not None:
                 self._parts.hazard = checker.read(text, "spike", key)
@@ -160,13 +166,14 @@ class NeuronDescription(Description):
 
     def _slope(self, text: str, receptor: Receptor, checker: Checker, state: str) -> Expression:
         """What a weight of 1 adds; a CosimError where it is not a multiple of the weight."""
-        read_text = read(text, f"adds.{state}")
+        read_text = read(text)
         unknown = sorted(read_text.names() - {*self.parameters, "weight"})
         if unknown:
             raise CosimError(f"there is no parameter {unknown[0]!r}", mend=did_you_mean(unknown[0], [*self.parameters, "weight"]))
         known = {**checker.known, "weight": of_unit(receptor.weight)}
         if of_expression(read_text, known) != checker.known.get(state):
-            raise CosimError(f"{text} is in {of_expression(read_text, known)}", why=f"{state} is in {checker.known.get(state)}")
+            what, why = f"{text} is in {of_expression(read_text, known)}", f"{state} is in {checker.known.get(state)}"
+            raise CosimError(what, why=why, mend="check the unit of the receptor's weight and those of the parameters")
         parts = linear_parts(read_text.tree, "weight", {})
         zero = parts is not None and Expression("", parts[1]).value(dict.fromkeys(read_text.names(), 1.0))
         if parts is None or zero != 0.0:

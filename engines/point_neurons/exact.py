@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cosim.sdk import CosimError
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, Parts, linear_parts, uses
+from engines.point_neurons.exponential import exponentials
 
 Numbers = Mapping[str, float | NDArray[np.float64]]
 _NOTHING = ast.Constant(0.0)
@@ -69,8 +70,6 @@ class LinearEquations:
             Of the mean over the span in place of the end: the integral of expm(s M) over s from 0 to 1 stands beside expm(M) in
             expm(M 1; 0 0).
         """
-        from scipy.linalg import expm
-
         columns = [*self.states, *self.held]
         values = dict(parameters) | dict.fromkeys(columns, 0.0)
         named = equations.expressions
@@ -85,12 +84,12 @@ class LinearEquations:
             matrix[..., columns.index(row), column] = number
         matrix *= dt_s
         if not is_mean:
-            found: NDArray[np.float64] = expm(matrix)[..., : len(self.states), :]
+            found: NDArray[np.float64] = exponentials(matrix)[..., : len(self.states), :]
             return found
         size = matrix.shape[-1]
         wide = np.zeros((*shape, 2 * size, 2 * size))
         wide[..., :size, :size], wide[..., :size, size:] = matrix, np.eye(size)
-        mean: NDArray[np.float64] = expm(wide)[..., : len(self.states), size:]
+        mean: NDArray[np.float64] = exponentials(wide)[..., : len(self.states), size:]
         return mean
 
 

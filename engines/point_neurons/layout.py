@@ -67,7 +67,8 @@ class Layout:
     def neurons(self, population: int, part: int) -> NDArray[np.int64]:
         """(lanes,) numbers of the neurons in the lanes of a part; lanes that are left over repeat the last neuron."""
         lanes = np.arange(self.blocks[population] * LANES)
-        return np.minimum(lanes, max(self.count(population, part) - 1, 0)) * self.parts + part
+        numbers = np.minimum(lanes, max(self.count(population, part) - 1, 0)) * self.parts + part
+        return np.minimum(numbers, self.sizes[population] - 1)  # of a part without any, to have something there
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

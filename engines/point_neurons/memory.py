@@ -64,6 +64,8 @@ def memory_needed(network: Network, parts: int = 1, edges: Mapping[str, Edges] |
     for plan in plans_of(network, edges):
         if not plan.is_mean_field:
             each = _COLUMN + _WEIGHT * plan.has_own_weights
+            if plan.projection.plasticity is not None:
+                each += plan.projection.plasticity.described().synapse_bytes(plan.has_own_weights)
             if plan.has_own_delays:
                 each += 1 if steps_of(plan, network.dt, links).most <= 255 else 2
             synapse_bytes += each * _expected(network, plan)

@@ -162,12 +162,12 @@ class Source:
             lines += [f"wait = state[at + uint64({self._wait}) + i]"]
         if variant.scheme == "quadratic":
             return lines + self._move_quadratic()
-        lines += [f"b_{state} = x_{state}" for state in described.spike.holds]
+        lines += [f"old_{state} = x_{state}" for state in described.spike.holds]
         lines += ["awake = select(wait > 0.0, 0.0, 1.0)"] if described.spike.holds and variant.scheme != "exact" else []
         lines += self._moved()
         lines += self._added()
         if described.spike.holds:
-            lines += [f"x_{state} = select(wait > 0.0, b_{state}, x_{state})" for state in described.spike.holds]
+            lines += [f"x_{state} = select(wait > 0.0, old_{state}, x_{state})" for state in described.spike.holds]
         lines += self._spike()
         lines += [f"state[at + uint64({k * LANES}) + i] = x_{state}" for k, state in enumerate(variant.states)]
         return lines
@@ -219,8 +219,14 @@ class Source:
         return " + ".join(terms) or "0.0"
 
     def _added(self) -> list[str]:
-        adds = self.variant.description.parts.adds
-        return [f"x_{state} = x_{state} + {self._constant(added(receptor, state))} * a_{receptor}" for receptor, state in adds]
+        described = self.variant.description
+        adds = described.parts.adds
+        lines = [f"x_{state} = x_{state} + {self._constant(added(receptor, state))} * a_{receptor}" for receptor, state in adds]
+        for state in dict.fromkeys(state for _, state in adds):
+            low, high = described.states[state].si_clamp
+            lines += [] if low is None else [f"x_{state} = larger(x_{state}, {low!r})"]
+            lines += [] if high is None else [f"x_{state} = smaller(x_{state}, {high!r})"]
+        return lines
 
     def _spike(self) -> list[str]:
         parts, spike, mark = self.variant.description.parts, self.variant.description.spike, "1.0"

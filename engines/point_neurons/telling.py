@@ -12,7 +12,7 @@ def tell(path: Path) -> str:
     """Equations, spikes, receptors, units, ranges, defaults, sources, outputs and references of a model's file."""
     model = read_model(path)[0]
     parts = [f"{model.title}  (model: {path.stem if path in shipped().values() else path.name})", model.about]
-    parts += [section("states", states(model)), section("equations", equations(model)), section("spikes", _spikes(model))]
+    parts += [section("states", _states(model)), section("equations", equations(model)), section("spikes", _spikes(model))]
     parts += [section("receptors", [_receptor(model, name) for name in model.receptors])]
     parts += [section("parameters", parameters(model))]
     parts += [section("inputs", [(name, unit(item.unit), item.about) for name, item in model.inputs.items()])]
@@ -20,6 +20,12 @@ def tell(path: Path) -> str:
     parts += [f"integrated by: {model.scheme}"] if model.states else []
     parts += [section("references", [(text,) for text in model.references])]
     return "\n\n".join(part for part in parts if part)
+
+
+def _states(model: NeuronDescription) -> list[tuple[str, ...]]:
+    """As of any description, with starts that rest on parameters."""
+    starts = {name: f"{value} at t = 0" for name, value in model.initial.items()}
+    return [(name, starts.get(name, start), *rest) for name, start, *rest in states(model)]
 
 
 def _spikes(model: NeuronDescription) -> list[tuple[str, ...]]:

@@ -116,6 +116,9 @@ def linear_part(description: NeuronDescription, equations: Equations, scheme: Sc
     if scheme == "semi_exact":
         plain = [name for name, state in description.states.items() if state.clamp == (None, None) and name not in equations.noise]
         return linear_equations(equations, free_states(equations, plain, held), held)
+    if bounded := [name for name, state in description.states.items() if state.clamp != (None, None)]:
+        why = f"{', '.join(bounded)} has a clamp"
+        raise CosimError(f"{scheme} integration keeps no state in bounds", why=why, mend="use scheme: semi_exact or rk4")
     quick = {quadratic_part(description, equations).state} if scheme == "quadratic" else set()
     return linear_equations(equations, [state for state in description.states if state not in quick], held)
 

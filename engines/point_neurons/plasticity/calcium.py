@@ -17,8 +17,8 @@ class CalciumThreshold(BoundedRule):
 
     c decays with tau_ca; a spike of the target adds C_post, one of the source C_pre, that D later. Left out is the noise of the
     original. Thresholds are crossed at their exact times. The pieces between are exact where ``double_well`` is false, which
-    drops the first term; with it they are integrated by Runge-Kutta steps of at most 1/100 of the fastest time constant
-    (relative error below 1e-10). The defaults give depression before and potentiation after coincidence (their DP curve).
+    drops the first term; with it they are integrated to some 1e-10. The defaults depress where the source spikes first by a
+    little, and potentiate around coincidence (their DP curve).
 
     References
     ----------

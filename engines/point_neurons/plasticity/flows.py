@@ -8,7 +8,7 @@ from numba import njit
 from engines.equations.maths import exp, log, power
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-_LONGEST = 0.01  # of the fastest time constant, a Runge-Kutta step
+_LINEAR, _CUBIC = 0.1, 0.01  # of the time constants of the two parts, a Runge-Kutta step
 
 
 @_kernel
@@ -20,28 +20,31 @@ def dependence(base, exponent):
 
 
 @_kernel
-def _drift(w, up, down, middle, well):
-    return well * w * (1.0 - w) * (w - middle) + up * (1.0 - w) - down * w
+def _pull(w, middle, well):
+    return well * w * (1.0 - w) * (w - middle)
 
 
 @_kernel
 def _piece(w, elapsed, up, down, middle, well):
-    """dw/dt = well w (1 - w) (w - middle) + up (1 - w) - down w, all rates constant."""
+    """dw/dt = well w (1 - w) (w - middle) + up (1 - w) - down w, all rates constant.
+
+    The linear part is exact; the other goes by Runge-Kutta steps of fourth order in the frame that moves with it (Lawson 1967).
+    """
     rate = up + down
+    goal = up / rate if rate > 0.0 else 0.0
     if well == 0.0:
-        if rate == 0.0:
-            return w
-        goal = up / rate
         return goal + (w - goal) * exp(-rate * elapsed)
-    steps = 1 + int((rate + well) * elapsed / _LONGEST)
+    steps = 1 + int(max(rate / _LINEAR, well / _CUBIC) * elapsed)
     h = elapsed / steps
+    half = exp(-0.5 * rate * h)
+    whole, y = half * half, w - goal
     for _ in range(steps):
-        k1 = _drift(w, up, down, middle, well)
-        k2 = _drift(w + 0.5 * h * k1, up, down, middle, well)
-        k3 = _drift(w + 0.5 * h * k2, up, down, middle, well)
-        k4 = _drift(w + h * k3, up, down, middle, well)
-        w += h * (k1 + 2.0 * (k2 + k3) + k4) / 6.0
-    return w
+        k1 = _pull(goal + y, middle, well)
+        k2 = _pull(goal + half * (y + 0.5 * h * k1), middle, well)
+        k3 = _pull(goal + half * y + 0.5 * h * k2, middle, well)
+        k4 = _pull(goal + whole * y + half * h * k3, middle, well)
+        y = whole * y + h * (whole * k1 + 2.0 * half * (k2 + k3) + k4) / 6.0
+    return goal + y
 
 
 @_kernel

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
+from cosim.sdk.errors import raise_all
 from engines.equations.compiled import load_compiled
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.plasticity import calls
@@ -45,6 +46,7 @@ class Learning:
         log: logging.Logger, comm: Any = None,
     ) -> None:  # fmt: skip
         self.learners = [Learner.of(label, each, dt_ns) for label, each in zip(_labels(stored), stored, strict=True)]
+        _refuse_at_once(self.learners)
         self._layout, self._ranks = layout, Ranks(comm, layout.own_parts) if comm is not None and comm.size > 1 else None
         own = range(layout.own_parts)
         self._shares = [[share_of(each, p, q, synapses, layout) for q in own] for p, each in enumerate(self.learners)]
@@ -236,6 +238,16 @@ class Learning:
             found[part :: self._layout.parts] = rolled[: len(range(part, targets, self._layout.parts))]
         self.total([found])
         return found
+
+
+def _refuse_at_once(learners: Sequence[Learner]) -> None:
+    faults = []
+    for learner in learners:
+        if learner.delay < 1:
+            what, where = "plastic synapses would act at once", f"params.projections.{learner.plan.name}.delay"
+            why = "a spike of the source meets those that the target has emitted up to one delay before"
+            faults.append(CosimError(what, where=where, why=why, mend="a delay of one step or more, or a link with one"))
+    raise_all(faults)
 
 
 def _labels(stored: Sequence[Stored]) -> list[str]:

@@ -1,5 +1,5 @@
 """Pointers from addresses, and calls of the code of rules by its address."""
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, import-untyped"
 
 from __future__ import annotations
 

@@ -125,6 +125,8 @@ class Records:
         self, simulation: Simulation, first_step: int, steps: int, coming: Inputs, observed: Floats
     ) -> tuple[list[Integers], Integers, dict[str, Floats]]:
         """As ``Simulation.advance``, with the rows of every record."""
+        if not self._recorders:
+            return *simulation.advance(first_step, steps, coming, observed), {}
         last, at, found, fired = first_step + steps, first_step, list[list[Integers]](), list[Integers]()
         rows = {name: list[Floats]() for name in self._recorders}
         inner = {step for every in self._every.values() if every for step in range(first_step + every, last, every)}

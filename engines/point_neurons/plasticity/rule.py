@@ -95,14 +95,9 @@ class Rule:
         """Whether synapses move on by themselves, as their traces tell, and a spike does no more than change a trace."""
         return bool(self.between) and not (self.on_pre or self.on_post)
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Rules with equal keys share code."""
-        return (
-            tuple(self.constants), tuple(self.pre), tuple(self.post), self.on_pre, self.on_post, self.between, self.states,
-            self.modulated is None, tuple(self.source_states), self.on_spike, tuple(self.shown.items()),
-            tuple(self.imports.items()),
-        )  # fmt: skip
+    def synapse_bytes(self, has_own_weights: bool) -> int:
+        """What a synapse takes beside its target."""
+        return 8 * (1 + len(self.states)) if self.is_lasting else 8 * has_own_weights
 
 
 class PlasticityRule(Params):

@@ -119,11 +119,11 @@ def _mask(least: int, fewest: int = 1) -> int:
 
 
 def _local(columns: NDArray[np.uint32], first_column: int, stride: int) -> NDArray[np.uint32]:
-    """Numbers of neurons in their part, from columns of a ring's row."""
-    found = columns - np.uint32(first_column)
+    """Columns of a ring's row become numbers of neurons in their part."""
+    columns -= np.uint32(first_column)  # in place, for there may be many
     if stride != LANES:
-        found = found // np.uint32(stride) * np.uint32(LANES) + found % np.uint32(stride)
-    return found
+        columns[:] = columns // np.uint32(stride) * np.uint32(LANES) + columns % np.uint32(stride)
+    return columns
 
 
 def _weights(learner: Learner, p: int, own: int, begin: int, end: int, synapses: Synapses) -> Floats:
