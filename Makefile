@@ -1,7 +1,7 @@
 # make run   the main scenario        make test    all tests            make verify  every scenario's claims
 # make bench coupling costs           make lint    ruff and mypy        make clean   .venv and caches
 # make test-simulators   installs every simulator that comes as a wheel and tests all engines and scenarios with them
-# make verify-peers      holds the whole-brain models against tvb-library, state by state
+# make verify-peers      holds models of whole brains against tvb-library, of neurons and networks against NEST
 # make test-steps        builds STEPS from source (some 20 minutes, in an environment of its own) and tests its engine
 
 PYTHON ?= python3

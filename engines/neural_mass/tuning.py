@@ -20,7 +20,8 @@ from engines.neural_mass.network import Network
 from engines.neural_mass.params import TuneParams
 from engines.neural_mass.rest import Rest, simulation_of, symbols_of
 from engines.neural_mass.symbols import Symbols
-from engines.neural_mass.values import number, unit_of, unit_of_output
+from engines.equations.quantities import number
+from engines.neural_mass.values import unit_of, unit_of_output
 from engines.neural_mass.wiring import Regions
 
 Floats = NDArray[np.float64]

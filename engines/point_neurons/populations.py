@@ -113,8 +113,8 @@ def _background(name: str, given: Given, network: Network, quanta: NDArray[np.fl
         if item.rate > 0:
             receptor, weight = receptor_and_weight(network, name, item)
             found.append(Source(key, item.rate, "", False, round(weight / quanta[receptor]), receptor))
-    for port, item in network.inputs.items():
-        if isinstance(item, RateInput) and item.target == name and port in setup.inputs:
-            receptor, weight = receptor_and_weight(network, name, item)
-            found.append(Source(f"input {port}", None, port, item.each, round(weight / quanta[receptor]), receptor))
+    for port, given_input in network.inputs.items():
+        if isinstance(given_input, RateInput) and given_input.target == name and port in setup.inputs:
+            receptor, weight = receptor_and_weight(network, name, given_input)
+            found.append(Source(f"input {port}", None, port, given_input.each, round(weight / quanta[receptor]), receptor))
     return found
