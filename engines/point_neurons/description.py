@@ -5,8 +5,8 @@
     initial:   {V: E_L}
 
 A step goes in NEST's order: (1) states move on, inputs held over the step; (2) what arrives at the end of the step is added;
-(3) states that ``holds`` names go back, in a refractory neuron, to what they were; (4) the condition is looked at; (5) the states
-that ``reset`` names are set, from what all were before. A spike is stamped with the end of its step.
+(3) states that ``holds`` names have stood still, in a refractory neuron, over all of that; (4) the condition is looked at; (5) the
+states that ``reset`` names are set, from what all were before. A spike is stamped with the end of its step.
 
 Schemes: ``exact`` for linear equations; ``semi_exact`` moves states that are linear and rest on no others exactly, such as
 conductances, and the rest by rk4, which takes the former as they are at the start, the middle and the end of a step; ``quadratic``

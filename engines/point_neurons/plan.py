@@ -99,7 +99,7 @@ class Population:
     observed
         (neuron, which of ``variant.observed``, column).
     most_spikes
-        Of a neuron in a step.
+        Of a neuron in a step; where it has no bound, for how many of each neuron there is room on average.
     """
 
     name: str

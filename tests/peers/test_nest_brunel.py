@@ -46,9 +46,11 @@ def of_nest(network: Network, seed: int, span_ms: tuple[int, int]) -> Activity:
     nest.set(resolution=network.dt / 1e6, rng_seed=seed, print_time=False)
     units = {"tau_m": "ms", "t_ref": "ms", "E_L": "mV", "V_reset": "mV", "V_th": "mV"}
     populations = {}
-    for name, given in network.populations.items():
+    for name, given in network.populations.items():  # all before the generators, for their numbers in NEST make the channels
         parameters = {key: number(value, units[key]) for key, value in given.parameters.items()}
-        populations[name] = nodes = nest.Create(given.model.stem, given.size, parameters)
+        populations[name] = nest.Create(given.model.stem, given.size, parameters)
+    for name, given in network.populations.items():
+        nodes = populations[name]
         nodes.V_m = nest.random.uniform(*(number(bound, "mV") for bound in given.initial["V"].uniform))
         for source in given.poisson.values():
             outside = nest.Create("poisson_generator", params={"rate": source.rate})

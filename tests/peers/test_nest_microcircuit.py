@@ -31,20 +31,20 @@ def of_nest(seed: int) -> Activity:
 
     circuit = tables.circuit(SHARE, SHARE)
     nest.ResetKernel()
-    nest.set(resolution=0.1, rng_seed=seed, print_time=False)
     nest.verbosity = nest.VerbosityLevel.ERROR
+    nest.set(resolution=0.1, rng_seed=seed, print_time=False)
     mean, deviation = tables.START_MV["optimised"]
     neuron = {
         "C_m": tables.CAPACITY_PF, "tau_m": tables.MEMBRANE_MS, "t_ref": tables.REFRACTORY_MS, "E_L": tables.REST_MV,
         "tau_syn_ex": tables.SYNAPSE_MS, "tau_syn_in": tables.SYNAPSE_MS, "V_reset": tables.RESET_MV, "V_th": tables.THRESHOLD_MV,
     }  # fmt: skip
-    populations = []
-    for k, size in enumerate(circuit.sizes.tolist()):
-        nodes = nest.Create("iaf_psc_exp", size, {**neuron, "I_e": circuit.current_pa[k]})
+    sizes, currents = circuit.sizes.tolist(), circuit.current_pa.tolist()
+    # all neurons first, for their numbers in NEST are what the channels are made of
+    populations = [nest.Create("iaf_psc_exp", size, {**neuron, "I_e": now}) for size, now in zip(sizes, currents, strict=True)]
+    for k, nodes in enumerate(populations):
         nodes.V_m = nest.random.normal(mean[k], deviation[k])
         outside = nest.Create("poisson_generator", params={"rate": circuit.outside_hz[k]})
         nest.Connect(outside, nodes, syn_spec={"weight": circuit.outside_pa, "delay": 0.1})
-        populations.append(nodes)
     for t, target in enumerate(populations):
         for s, source in enumerate(populations):
             if not circuit.synapses[t, s]:

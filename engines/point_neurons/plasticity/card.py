@@ -21,7 +21,10 @@ WHOLES = ("sources", "source_size", "past_size", "mask", "lag_mask", "first_colu
 ENTRIES = (*ARRAYS, *WHOLES)
 """Of a card, in order: addresses of arrays, then whole numbers."""
 NUMBERS = ("offset", "scale", "constant", "delay", "lag", "dt_ms", "baseline", "tau_s", "fade")
-"""First among ``numbers``; then come the constants of the rule, and what its traces decay by in a step."""
+"""First among ``numbers``; then come constants of the rule, what its traces decay by in a step, and a table for each of them."""
+FADING_STEPS = 256
+FADING = 2 * FADING_STEPS
+"""Entries of a table: what is left of a trace after 0 to 255 steps, and after as many times 256."""
 SWEPT, SETTLED, KNOWN = range(3)
 """Among ``progress``."""
 

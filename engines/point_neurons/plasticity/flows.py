@@ -3,12 +3,36 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from engines.equations.maths import exp, log, power
+from engines.point_neurons.plasticity.card import FADING_STEPS
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _LINEAR, _CUBIC = 0.1, 0.01  # of the time constants of the two parts, a Runge-Kutta step
+
+
+@_kernel
+def faded(table, steps, decay):
+    """exp(-steps decay), looked up where it can be: that takes half as long.
+
+    Parameters
+    ----------
+    table
+        As ``fading`` gives it.
+    """
+    if steps < FADING_STEPS * FADING_STEPS:
+        whole = int(steps)
+        return table[whole & (FADING_STEPS - 1)] * table[FADING_STEPS + whole // FADING_STEPS]
+    return exp(-steps * decay)
+
+
+def fading(decay: float) -> NDArray[np.float64]:
+    """(2 * 256,) what is left after 0 to 255 steps, and after as many times 256."""
+    steps = np.arange(FADING_STEPS)
+    return np.exp(np.concatenate([-decay * steps, -decay * FADING_STEPS * steps]))
 
 
 @_kernel

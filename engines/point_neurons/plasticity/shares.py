@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engines.point_neurons.delays import Steps
 from engines.point_neurons.layout import LANES, Layout
 from engines.point_neurons.plasticity.card import NEVER, WHOLES, Floats, Share
+from engines.point_neurons.plasticity.flows import fading
 from engines.point_neurons.plasticity.rule import PlasticityRule, Rule
 from engines.point_neurons.projections import Plan, bounds_of
 from engines.point_neurons.synapses import NONE, Synapses
@@ -156,4 +157,5 @@ def _numbers(learner: Learner) -> Floats:
         third = rule.modulated.baseline, rule.modulated.tau_ms / 1e3, dt_ms / rule.modulated.tau_ms
     decays = [dt_ms / trace.tau_ms for trace in (*rule.pre.values(), *rule.post.values())]
     first: list[Any] = [learner.low / quantum, (learner.high - learner.low) / quantum, _constant(learner)]
-    return np.array([*first, learner.delay, learner.lag, dt_ms, *third, *rule.constants.values(), *decays], np.float64)
+    numbers = [*first, learner.delay, learner.lag, dt_ms, *third, *rule.constants.values(), *decays]
+    return np.concatenate([np.array(numbers, np.float64), *(fading(decay) for decay in decays)])

@@ -13,19 +13,20 @@ windows, threads or how long the memory of past spikes is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 
 from engines.equations.compiled import imports_of
-from engines.point_neurons.plasticity.card import ARRAYS, ENTRIES, NUMBERS, SETTLED, SWEPT
+from engines.point_neurons.plasticity.card import ARRAYS, ENTRIES, FADING, NUMBERS, SETTLED, SWEPT
 from engines.point_neurons.plasticity.rule import Rule, Trace
 
 _KERNEL_NAMES = """
     card source now ring begin end at last since until j local base head k e before arrival s column value which keeps flows settles
     out first m many effect time newest known count n chosen sources_kept elapsed dose efficacy w
-    np math njit cfunc spike depart sweep look shown go_on bring_up dose_between numbers_at shorts_at wholes_at OPTIONS
+    np math njit cfunc spike depart sweep look shown go_on bring_up dose_between faded numbers_at shorts_at wholes_at OPTIONS
 """
+_PREFIXES = ("fresh_", "now_", "decay_", "fading_")
 RESERVED = frozenset(_KERNEL_NAMES.split()) | {*ENTRIES, *NUMBERS}
 """Names that rules leave alone, but for the four that they are given."""
 
@@ -38,6 +39,7 @@ from numba import cfunc, njit
 
 {imports}
 from engines.point_neurons.plasticity.doses import dose_between
+from engines.point_neurons.plasticity.flows import faded
 from engines.point_neurons.plasticity.pointers import DEPART, LOOK, SPIKE, SWEEP, numbers_at, shorts_at, wholes_at
 
 OPTIONS = {{"cache": True, "error_model": "numpy"}}
@@ -187,9 +189,11 @@ def code_of(rule: Rule) -> str:
 
 
 def refuse_reserved(rule: Rule) -> None:
-    """A ValueError where a rule uses names of the kernels for its own."""
-    own: Mapping[str, object] = {**rule.constants, **rule.pre, **rule.post, **dict.fromkeys(rule.states), **rule.source_states}
-    if taken := sorted(own.keys() & RESERVED):
+    """A ValueError where a rule has one name for two things, or one that kernels use."""
+    own = [*rule.constants, *rule.pre, *rule.post, *rule.states, *rule.source_states]
+    if twice := sorted({name for name in own if own.count(name) > 1}):
+        raise ValueError(f"a rule has two meanings for {', '.join(twice)}")
+    if taken := sorted(name for name in own if name in RESERVED or name.startswith(_PREFIXES)):
         raise ValueError(f"rules cannot call something {', '.join(taken)}: kernels use the name")
 
 
@@ -273,14 +277,17 @@ class _Code:
     def _card(self) -> list[tuple[str, str]]:
         """All that is on the card: its name and the line that takes it."""
         kinds = {"rows": "wholes_at", "heads": "wholes_at", "targets": "shorts_at"}
-        own = [*self.rule.constants, *(f"decay_{trace}" for trace in (*self.rule.pre, *self.rule.post))]
+        traces = (*self.rule.pre, *self.rule.post)
+        own = [*NUMBERS, *self.rule.constants, *(f"decay_{trace}" for trace in traces)]
         lines = list[tuple[str, str]]()
         for n, name in enumerate(ENTRIES):
             symbol = "sources_kept" if name == "source" else name
             value = f"{kinds.get(name, 'numbers_at')}(card[{n}])" if name in ARRAYS else f"card[{n}]"
             lines.append((symbol, f"{symbol} = {value}"))
-        numbers = f"numbers_at(card[{ENTRIES.index('numbers')}])"
-        return lines + [(name, f"{name} = {numbers}[{n}]") for n, name in enumerate([*NUMBERS, *own])]
+        numbers = f"card[{ENTRIES.index('numbers')}]"
+        lines += [(name, f"{name} = numbers_at({numbers})[{n}]") for n, name in enumerate(own)]
+        tables = [(f"fading_{trace}", 8 * (len(own) + n * FADING)) for n, trace in enumerate(traces)]
+        return lines + [(name, f"{name} = numbers_at({numbers} + {at})") for name, at in tables]
 
     def _load(self) -> list[str]:
         """``w`` and the states of a synapse."""
@@ -310,13 +317,14 @@ class _Code:
     def _post(self, names: Iterable[str], at: str, time: str) -> list[str]:
         """Traces of the target at ``time``, from its spike at place ``at``."""
         places = list(self.rule.post)
-        return [f"{n} = past[{at} + {2 + places.index(n)}] * exp((past[{at}] + delay - {time}) * decay_{n})" for n in names]
+        return [f"{n} = past[{at} + {2 + places.index(n)}] * {_faded(n, f'{time} - past[{at}] - delay')}" for n in names]
 
     def _departed(self) -> list[str]:
         """Traces of a target just after its spike."""
         lines = []
         for n, (name, trace) in enumerate(self.rule.post.items(), 2):
-            lines.append(f"past[e + {n}] = {_risen(f'past[before + {n}] * exp((past[before] - step) * decay_{name})', trace)}")
+            left = _faded(name, "step - past[before]")
+            lines.append(f"past[e + {n}] = {_risen(f'past[before + {n}] * {left}', trace)}")
         return lines
 
     def _shown(self) -> list[str]:
@@ -343,7 +351,7 @@ class _Eventful(_Code):
         return [f"while now > {due}:", f"    bring_up(card, {due}, True)"]
 
     def _at_spike(self) -> list[str]:
-        lines = [f"now_{name} = fresh_{name} * exp((last - now) * decay_{name})" for name in self.rule.pre]
+        lines = [f"now_{name} = fresh_{name} * {_faded(name, 'now - last')}" for name in self.rule.pre]
         return [*lines, "elapsed = (now - last) * dt_ms", *self.rule.on_spike] if self.rule.on_spike else lines
 
     def _renewed(self) -> list[str]:
@@ -358,7 +366,7 @@ class _Eventful(_Code):
         used = _names(rule.on_post)
         inner = ["e = base + (k & mask) * past_size", "arrival = past[e] + delay", "if arrival > until:", "    break"]
         inner += [*self._flow("arrival"), "s = arrival"] if rule.between else []
-        inner += [f"{name} = fresh_{name} * exp((last - arrival) * decay_{name})" for name in rule.pre if name in used]
+        inner += [f"{name} = fresh_{name} * {_faded(name, 'arrival - last')}" for name in rule.pre if name in used]
         if post := [name for name in rule.post if name in used]:
             inner += ["before = base + ((k - 1) & mask) * past_size", *self._post(post, "before", "arrival")]
         act = [*rule.on_post, *_bounded(rule.on_post)]
@@ -429,7 +437,7 @@ class _Flowing(_Code):
         lines += [f"e = {self._entry('m - 1')}"]
         for n, name in enumerate(rule.pre, 1):
             if name in used:
-                lines += [f"{name} = sources_kept[e + {n}] * exp((sources_kept[e] - s) * decay_{name})"]
+                lines += [f"{name} = sources_kept[e + {n}] * {_faded(name, 's - sources_kept[e]')}"]
         return [*lines, f"elapsed = ({time} - s) * dt_ms", *rule.between, *_bounded(rule.between)]
 
     def _act(self) -> list[str]:
@@ -440,9 +448,14 @@ class _Flowing(_Code):
         lines = [f"before, effect = {self._entry('many - 1')}, now + lag", "e = before", "if sources_kept[before] < effect:"]
         lines += [f"    e = {self._entry('many')}", "    sources_kept[e] = effect", "    many += 1"]
         for n, (name, trace) in enumerate(self.rule.pre.items(), 1):
-            decayed = f"sources_kept[before + {n}] * exp((sources_kept[before] - effect) * decay_{name})"
+            decayed = f"sources_kept[before + {n}] * {_faded(name, 'effect - sources_kept[before]')}"
             lines += [f"sources_kept[e + {n}] = {_risen(decayed, trace)}"]
         return [*lines, "sources_kept[at + 1] = many"]
+
+
+def _faded(trace: str, steps: str) -> str:
+    """What is left of a trace after some steps."""
+    return f"faded(fading_{trace}, {steps}, decay_{trace})"
 
 
 def _risen(value: str, trace: Trace) -> str:
