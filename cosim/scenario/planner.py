@@ -74,8 +74,10 @@ class _Planner:
         return Plan(self.scenario, engines, links, streams, proof)
 
     def _fault(self, path: KeyPath, error: CosimError) -> None:
+        """Note faults of what stands at a path; one that an engine tells of a key of its own, ``params.key…``, stands there."""
         for fault in error.faults if isinstance(error, ScenarioError) else (error,):
-            fault.where = self.document.where(path)
+            keys = tuple(fault.where.split(".")) if path[-1] == "params" and fault.where.startswith("params.") else ("params",)
+            fault.where = self.document.where((*path[:-1], *keys) if path[-1] == "params" else path)
             self.faults.append(fault)
 
     # -- engines ---------------------------------------------------------------------------------------------------
