@@ -15,9 +15,22 @@ from cosim.compare import differences
 from tests.conftest import skip_unless_it_runs
 
 TWO = {"engines.sweep.params.replicas": 2, "engines.sweep.params.sweep": {"G": [0.5, 1.2]}}
+FEW = {
+    **{f"engines.network.params.populations.{name}.size": size for name, size in (("E", 400), ("I", 100))},
+    **{f"engines.network.params.projections.{name}.indegree": 40 if name[0] == "E" else 10 for name in ("EE", "EI", "IE", "II")},
+}
 SHORT = {
     "arbor_in_brain": {"clock.stop": "60 ms", "engines.column.params.args.size": 20},
+    "brunel": {"clock.stop": "200 ms", **FEW},
+    "brunel/si_fast": {"clock.stop": "200 ms", **FEW},
+    "brunel/si_slow": {"clock.stop": "200 ms", **FEW},
+    "brunel/sr": {"clock.stop": "200 ms", **FEW},
+    "column_in_brain": {"clock.stop": "60 ms", "engines.column.params.neurons": 0.02},
     "delayed_loop": {"clock.stop": "400 ms"},
+    "lsnn_digits": {"clock.stop": "200 ms"},
+    "lsnn_digits/plain": {"clock.stop": "200 ms"},
+    "microcircuit": {"clock.stop": "200 ms", "engines.circuit.params.neurons": 0.02},
+    "microcircuit/thalamus": {"clock.stop": "600 ms", "engines.circuit.params.neurons": 0.02},
     "nengo_robot": {"clock.stop": "60 ms", "engines.brain.params.args.neurons": 100},
     "neuroml_worm": {"clock.stop": "300 ms"},  # silent up to 200 ms
     "neuron_dendrite": {"clock.stop": "60 ms", "engines.network.params.args.start": "0 ms"},
@@ -32,6 +45,9 @@ SHORT = {
     "resting_state/hcp": {"clock.stop": "20 s", **TWO},
     "seizure_spread": {"clock.stop": "400 ms"},
     "seizure_spread/generated": {"clock.stop": "400 ms"},
+    "working_memory": {"clock.stop": "700 ms"},
+    "working_memory/no_facilitation": {"clock.stop": "700 ms"},
+    "working_memory/persistent": {"clock.stop": "700 ms"},
 }
 """Fewer neurons and less time: the same links, windows and translators."""
 

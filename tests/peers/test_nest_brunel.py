@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from nest_reference import fresh_nest
 
 import cosim
 from cosim.sdk import Setup, Window
@@ -15,7 +16,6 @@ from engines.equations.quantities import number
 from engines.point_neurons import Network, PointNeurons
 from scenarios.brunel.measures import Activity
 
-pytest.importorskip("nest", reason="NEST is not installed (extra: nest)")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SEEDS, NEST_SEEDS = (1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3)
 SPANS_MS = {"brunel": (200, 700), "brunel/sr": (99, 201), "brunel/si_fast": (200, 700), "brunel/si_slow": (300, 1800)}
@@ -39,11 +39,8 @@ def of_ours(network: Network, seed: int, span_ms: tuple[int, int]) -> Activity:
 
 def of_nest(network: Network, seed: int, span_ms: tuple[int, int]) -> Activity:
     """The same populations and projections; what is not said here is refused by the assertions."""
-    import nest
-
-    nest.ResetKernel()
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.set(resolution=network.dt / 1e6, rng_seed=seed, print_time=False)
+    nest = fresh_nest(network.dt / 1e6)
+    nest.rng_seed = seed
     units = {"tau_m": "ms", "t_ref": "ms", "E_L": "mV", "V_reset": "mV", "V_th": "mV"}
     populations = {}
     for name, given in network.populations.items():  # all before the generators, for their numbers in NEST make the channels

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from nest_reference import fresh_nest
 from scipy.stats import ttest_ind
 
 from cosim.api import find_scenario
@@ -17,7 +18,6 @@ from cosim.sdk import Setup, Window
 from scenarios.microcircuit import tables
 from scenarios.microcircuit.measures import Activity
 
-pytest.importorskip("nest", reason="NEST is not installed (extra: nest)")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SEEDS = (1, 2, 3, 4, 5)
 START_MS, STOP_MS = 500, 1500
@@ -27,12 +27,8 @@ UNLIKELY = 1e-3
 
 def of_nest(seed: int) -> Activity:
     """The circuit built and run in NEST."""
-    import nest
-
-    circuit = tables.circuit(SHARE, SHARE)
-    nest.ResetKernel()
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.set(resolution=0.1, rng_seed=seed, print_time=False)
+    nest, circuit = fresh_nest(0.1), tables.circuit(SHARE, SHARE)
+    nest.rng_seed = seed
     mean, deviation = tables.START_MV["optimised"]
     neuron = {
         "C_m": tables.CAPACITY_PF, "tau_m": tables.MEMBRANE_MS, "t_ref": tables.REFRACTORY_MS, "E_L": tables.REST_MV,
