@@ -194,7 +194,7 @@ ONTO_QIF: dict[str, Any] = {
 DRAWN: dict[str, Any] = {
     "ee": {"weight": {"normal": [87.1, 9.0], "low": 0.0}, "delay": {"normal": [2.0, 0.5], "low": 1.5}},
     "ei": {"weight": {"lognormal": [91.7, 0.3]}, "delay": {"uniform": [1.5, 3.0]}},
-    "ie": {"weight": {"normal": [-350.3, 35.0], "high": 0.0}, "delay": {"exponential": 1.0, "low": 1.5}},
+    "ie": {"weight": {"normal": [-350.3, 35.0], "high": 0.0}, "delay": {"exponential": 3.0, "low": 1.5}},
     "ii": {"weight": -333.3, "rule": "bernoulli", "probability": 0.4, "indegree": None},
 }
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
