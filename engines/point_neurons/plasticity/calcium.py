@@ -17,8 +17,8 @@ class CalciumThreshold(BoundedRule):
 
     c decays with tau_ca; a spike of the target adds C_post, one of the source C_pre, that D later. Left out is the noise of the
     original. Thresholds are crossed at their exact times. The pieces between are exact where ``double_well`` is false, which
-    drops the first term; with it they are integrated to some 1e-10. The defaults depress where the source spikes first by a
-    little, and potentiate around coincidence (their DP curve).
+    drops the first term; with it they are integrated to some 1e-10. The defaults depress where the target spikes first and
+    potentiate where the source does (their DP curve).
 
     References
     ----------

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from cosim.sdk import CosimError, did_you_mean, format_ns, nearest_multiples
 from engines.point_neurons.params import Distribution, Network, Projection
+from engines.point_neurons.plasticity.lines import line_faults
 from engines.point_neurons.plasticity.params import WeightRecord
 from engines.point_neurons.plasticity.records import count_of
 from engines.point_neurons.plasticity.rule import PlasticityRule
-from engines.point_neurons.plasticity.source import refuse_reserved
 from engines.point_neurons.projections import Plan, bounds_of, plans_for
 
 
@@ -30,7 +30,10 @@ def check_plasticity(network: Network, taken: tuple[str, ...]) -> list[CosimErro
 
 def _rule(network: Network, name: str, projection: Projection, plasticity: PlasticityRule) -> Iterator[CosimError]:
     described = plasticity.described()
-    refuse_reserved(described)
+    yield from line_faults(described)
+    if projection.rule == "sonata":
+        yield CosimError("synapses of SONATA files do not learn", mend="rule: list, with a file of sources and targets")
+        return
     plans = plans_for(network, name, {})
     if isinstance(projection.delay, Distribution) or any(plan.has_own_delays for plan in plans):
         why = "spikes of the target reach its synapses one delay later, and are remembered once for all"
@@ -54,7 +57,7 @@ def _bounds(plan: Plan, plasticity: PlasticityRule) -> Iterator[CosimError]:
         return
     if bounds is None:
         return
-    (least, largest), unit = bounds_of(plan.weight), "" if plan.unit == "1" else f" {plan.unit}"
+    (least, largest), unit = (bounds_of(plan.weight), "" if plan.unit == "1" else f" {plan.unit}")
     if least < min(bounds) or largest > max(bounds):
         what = f"weights begin at {least:g}{unit}" if least == largest else f"weights begin from {least:.6g} to {largest:.6g}{unit}"
         mend = "move w_min or w_max, or the weight" if least == largest else "move w_min or w_max, or give low and high"
@@ -70,6 +73,8 @@ def _record(network: Network, record: WeightRecord) -> Iterator[CosimError]:
         return
     projection, every = network.projections[record.projection], record.every
     assert projection.plasticity is not None
+    if projection.rule == "sonata":
+        return  # told of the projection
     rule, plans = projection.plasticity.described(), plans_for(network, record.projection, {})
     known = ["weight", *rule.states, *rule.shown]
     if record.of not in known:

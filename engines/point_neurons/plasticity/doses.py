@@ -12,6 +12,7 @@ from numba import njit
 
 from engines.equations.maths import exp
 from engines.point_neurons.plasticity.card import ENTRIES, KNOWN, NUMBERS, SETTLED
+from engines.point_neurons.plasticity.flows import faded
 from engines.point_neurons.plasticity.pointers import numbers_at
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
@@ -42,10 +43,16 @@ def take_up(card, until, rows, column, first_step):
 
 
 @_kernel
-def dose_between(card, begin, end):
-    """Integral of (m - baseline) exp(-(t - begin) / tau), in s, between two steps of the epoch that is not settled yet."""
+def dose_between(card, fading, begin, end):
+    """Integral of (m - baseline) exp(-(t - begin) / tau), in s, between two steps of the epoch that is not settled yet.
+
+    Parameters
+    ----------
+    fading
+        A table of exp(-t / tau).
+    """
     epoch, depth = card[_EPOCH], card[_DEPTH]
     doses, settled, numbers = numbers_at(card[_DOSES]), numbers_at(card[_PROGRESS])[SETTLED], numbers_at(card[_NUMBERS])
     at = (int(settled) // epoch & (depth - 1)) * (epoch + 1)
     gained = doses[at + int(end - settled)] - doses[at + int(begin - settled)]
-    return gained * exp((begin - settled) * numbers[_FADE])
+    return gained / faded(fading, begin - settled, numbers[_FADE])

@@ -11,7 +11,7 @@ from engines.equations.maths import exp, log, power
 from engines.point_neurons.plasticity.card import FADING_STEPS
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-_LINEAR, _CUBIC = 0.1, 0.01  # of the time constants of the two parts, a Runge-Kutta step
+_LINEAR, _CUBIC = (0.1, 0.01)  # of the time constants of the two parts, a Runge-Kutta step
 
 
 @_kernel
@@ -32,7 +32,8 @@ def faded(table, steps, decay):
 def fading(decay: float) -> NDArray[np.float64]:
     """(2 * 256,) what is left after 0 to 255 steps, and after as many times 256."""
     steps = np.arange(FADING_STEPS)
-    return np.exp(np.concatenate([-decay * steps, -decay * FADING_STEPS * steps]))
+    found: NDArray[np.float64] = np.exp(np.concatenate([-decay * steps, -decay * FADING_STEPS * steps]))
+    return found
 
 
 @_kernel

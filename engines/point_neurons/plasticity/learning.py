@@ -1,9 +1,9 @@
-"""Plastic projections of a network in motion: their shares, what is given out of them, what is saved."""
+"""Plastic projections of a network in motion: their shares, and what these hold at a step."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,7 @@ from cosim.sdk.errors import raise_all
 from engines.equations.compiled import load_compiled
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.plasticity import calls
-from engines.point_neurons.plasticity.card import KNOWN, SETTLED, SWEPT, Plastic, Share
+from engines.point_neurons.plasticity.card import Plastic, Share
 from engines.point_neurons.plasticity.shares import Learner, share_of
 from engines.point_neurons.plasticity.source import code_of
 from engines.point_neurons.ranks import Ranks
@@ -25,7 +25,6 @@ from engines.point_neurons.wiring import Stored
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-MOST_KEPT_BYTES = 1 << 26  # what a run's file takes
 MOST_STEPS = 65535
 _BESIDE = [Path(__file__).with_name(f"{name}.py") for name in ("card", "doses", "flows", "pointers")]
 
@@ -39,6 +38,8 @@ class Learning:
         In the order of ``plastic``.
     plastic
         For the loop over steps.
+    ranks
+        None where there is one.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Learning:
     ) -> None:  # fmt: skip
         self.learners = [Learner.of(label, each, dt_ns) for label, each in zip(_labels(stored), stored, strict=True)]
         _refuse_at_once(self.learners)
-        self._layout, self._ranks = layout, Ranks(comm, layout.own_parts) if comm is not None and comm.size > 1 else None
+        self.layout, self.ranks = layout, Ranks(comm, layout.own_parts) if comm is not None and comm.size > 1 else None
         own = range(layout.own_parts)
         self._shares = [[share_of(each, p, q, synapses, layout) for q in own] for p, each in enumerate(self.learners)]
         self._kernels = [_compiled(each, log) for each in self.learners]
@@ -61,13 +62,13 @@ class Learning:
         heard = [each.rule.modulated.source if each.rule.modulated else "" for each in learners]
         return Plastic(
             of_group=np.searchsorted([each.plan.group for each in learners], np.arange(groups + 1)).astype(np.int64),
-            onto=np.searchsorted(populations[:, 0], np.arange(len(self._layout.sizes) + 1)).astype(np.int64),
+            onto=np.searchsorted(populations[:, 0], np.arange(len(self.layout.sizes) + 1)).astype(np.int64),
             onto_order=np.ascontiguousarray(populations[:, 1]),
             spike=_addresses(kernels, "spike"),
             depart=_addresses(kernels, "depart"),
             sweep=_addresses(kernels, "sweep"),
             cards=np.array([entry for shares in self._shares for share in shares for entry in share.card()] or [0], np.int64),
-            parts=self._layout.own_parts,
+            parts=self.layout.own_parts,
             link=np.array([each.link for each in learners], np.int64),
             left=np.array([each.left for each in learners], np.int64),
             modulator=np.array([list(modulators).index(name) if name else -1 for name in heard], np.int64),
@@ -102,13 +103,14 @@ class Learning:
         """Number of a projection."""
         return [each.label for each in self.learners].index(name)
 
-    def share(self, p: int, own: int) -> Share:
-        return self._shares[p][own]
+    def shares(self, p: int) -> list[Share]:
+        """Of a projection, one for each part of this process."""
+        return self._shares[p]
 
     def parts(self) -> Iterator[tuple[int, int]]:
         """Numbers of the parts of this process, here and among all."""
-        first = self._layout.first_part
-        return ((own, first + own) for own in range(self._layout.own_parts))
+        first = self.layout.first_part
+        return ((own, first + own) for own in range(self.layout.own_parts))
 
     def values(self, p: int, own: int, step: int, of: int = 0, sources: Integers | None = None) -> Floats:
         """Of the synapses of some sources or all at a step, row after row: shares of the way, or a state; nothing is changed."""
@@ -126,15 +128,15 @@ class Learning:
 
     def _look(self, p: int, own: int, address: int, step: int, of: int, sources: Integers, out: Floats) -> None:
         if len(out):
-            calls.look(self.plastic, p, own, address, self._time(p, step), of, np.ascontiguousarray(sources, np.int64), out)
+            calls.look(self.plastic, p, own, address, self.time(p, step), of, np.ascontiguousarray(sources, np.int64), out)
 
-    def _time(self, p: int, step: int) -> float:
+    def time(self, p: int, step: int) -> float:
         """Of the synapses: spikes of sources that come over a link are known to them as late as it delays."""
         return float(max(step - self.learners[p].link, 0))
 
     def targets(self, p: int, own: int, part: int) -> Integers:
         """(synapses,) numbers in the population."""
-        found: Integers = self._shares[p][own].targets.astype(np.int64) * self._layout.parts + part
+        found: Integers = self._shares[p][own].targets.astype(np.int64) * self.layout.parts + part
         return found
 
     def in_order(self, p: int) -> list[Integers]:
@@ -157,8 +159,8 @@ class Learning:
 
     def total(self, arrays: Sequence[NDArray[Any]]) -> None:
         """Sums over all ranks, in place."""
-        if self._ranks is not None:
-            self._ranks.total(arrays)
+        if self.ranks is not None:
+            self.ranks.total(arrays)
 
     def gathered(self, p: int, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """(synapses, …) of all parts, in order, of (synapses of a part, …)."""
@@ -168,74 +170,6 @@ class Learning:
         found = np.zeros((int(count[0]), *values[0].shape[1:]), values[0].dtype)
         for place, rows in zip(places, values, strict=True):
             found[place] = rows
-        self.total([found])
-        return found
-
-    # -- what lasts ------------------------------------------------------------------------------------------------
-
-    def kept(self, step: int, log: logging.Logger) -> dict[str, NDArray[Any]]:
-        """Source, target, weight and states of all synapses whose weights change, by target and then by source."""
-        found = dict[str, NDArray[Any]]()
-        for p, learner in enumerate(self.learners):
-            if not learner.rule.is_lasting:
-                continue
-            if 8 * sum(len(share.targets) for share in self._shares[p]) > MOST_KEPT_BYTES or self._ranks is not None:
-                why = "there are several ranks" if self._ranks is not None else f"they take more than {MOST_KEPT_BYTES >> 20} MiB"
-                log.info("weights of %s are not kept with the run: %s; a record of weights gives them out", learner.label, why)
-                continue
-            sources = [np.repeat(np.arange(len(share.source)), np.diff(share.rows)) for share in self._shares[p]]
-            found[f"{learner.label}.source"] = self.gathered(p, sources).astype(np.int32)
-            targets = [self.targets(p, own, part) for own, part in self.parts()]
-            found[f"{learner.label}.target"] = self.gathered(p, targets).astype(np.int32)
-            for of, name in enumerate(("weight", *learner.rule.states)):
-                values = self.gathered(p, [self.values(p, own, step, of) for own, _ in self.parts()])
-                found[f"{learner.label}.{name}"] = learner.weights_of(values) if of == 0 else values
-        return found
-
-    def save(self, step: int) -> dict[str, NDArray[Any]]:
-        """All that lasts, in the order of neurons: it may be loaded with other threads or ranks."""
-        found = dict[str, NDArray[Any]]()
-        for p, learner in enumerate(self.learners):
-            for own, _ in self.parts():
-                calls.catch_up(self.plastic, p, own, self._time(p, step))
-            shares, name = self._shares[p], f"plastic.{learner.label}"
-            if learner.rule.is_lasting:
-                found[f"{name}.weights"] = self.gathered(p, [share.weights for share in shares])
-                found[f"{name}.states"] = self.gathered(p, [share.states for share in shares])
-                found[f"{name}.past"] = self._gathered_past(p)
-            found[f"{name}.sources"] = shares[0].source.copy()  # parts and ranks hear of all sources
-            found[f"{name}.doses"] = shares[0].doses.copy()
-            found[f"{name}.progress"] = np.array([shares[0].progress[SETTLED], shares[0].progress[KNOWN]])
-        return found
-
-    def load(self, saved: Mapping[str, NDArray[Any]], step: int) -> None:
-        """Back to where ``save`` was called."""
-        for p, learner in enumerate(self.learners):
-            name, shares, places = f"plastic.{learner.label}", self._shares[p], self.in_order(p)
-            if f"{name}.sources" not in saved or saved[f"{name}.sources"].shape != shares[0].source.shape:
-                raise CosimError(
-                    "the saved state is of another network", why=f"it has no plastic projection {learner.label!r} such as here"
-                )
-            for (_, part), share, place in zip(self.parts(), shares, places, strict=True):
-                if learner.rule.is_lasting:
-                    share.weights[:], share.states[:] = saved[f"{name}.weights"][place], saved[f"{name}.states"][place]
-                    past = saved[f"{name}.past"][part :: self._layout.parts]
-                    share.past[: len(past)], share.heads[:] = past, share.past.shape[1]
-                share.source[:] = saved[f"{name}.sources"]
-                share.doses[:] = saved[f"{name}.doses"]
-                share.progress[[SETTLED, KNOWN]] = saved[f"{name}.progress"]
-                share.progress[SWEPT] = self._time(p, step)
-
-    def _gathered_past(self, p: int) -> Floats:
-        """(targets, records, numbers), the oldest first."""
-        share, targets = self._shares[p][0], self.learners[p].plan.targets
-        found = np.zeros((targets, *share.past.shape[1:]))
-        for own, part in self.parts():
-            share = self._shares[p][own]
-            length = share.past.shape[1]
-            records = (share.heads[:, None] + np.arange(length)) % length
-            rolled = np.take_along_axis(share.past, records[:, :, None], axis=1)
-            found[part :: self._layout.parts] = rolled[: len(range(part, targets, self._layout.parts))]
         self.total([found])
         return found
 

@@ -1,19 +1,51 @@
-"""What a scenario says of plasticity. A rule is a file of this folder, and named in ``AnyRule``."""
+"""What a scenario says of plasticity. A rule is a file of this folder, and named in ``Shipped``; or it is the user's own."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, SerializeAsAny, Tag, ValidationInfo
 
-from cosim.sdk import Duration, Params
+from cosim.sdk import CosimError, Duration, Params
+from cosim.sdk.loading import load_file, load_module
+from cosim.sdk.units import told
 from engines.point_neurons.plasticity.calcium import CalciumThreshold
 from engines.point_neurons.plasticity.reward import RewardStdp
+from engines.point_neurons.plasticity.rule import PlasticityRule
 from engines.point_neurons.plasticity.stdp import Stdp
 from engines.point_neurons.plasticity.triplet import TripletStdp
 from engines.point_neurons.plasticity.tsodyks_markram import TsodyksMarkram
 
-AnyRule = Annotated[Stdp | TripletStdp | TsodyksMarkram | RewardStdp | CalciumThreshold, Field(discriminator="rule")]
+Shipped = Annotated[Stdp | TripletStdp | TsodyksMarkram | RewardStdp | CalciumThreshold, Field(discriminator="rule")]
+
+
+def _own(value: Any, info: ValidationInfo) -> Any:
+    """The parameters of a rule of the user's own."""
+    if isinstance(value, PlasticityRule):
+        return value
+    use = value["rule"]
+    module, _, name = use.partition(":")
+
+    def load() -> type[PlasticityRule]:
+        folder = Path((info.context or {}).get("folder", "."))
+        loaded = load_file((folder / module).resolve(), use) if module.endswith(".py") else load_module(module, use)
+        found = getattr(loaded, name, None)
+        if not (isinstance(found, type) and issubclass(found, PlasticityRule)):
+            raise CosimError(f"{module} has no rule {name!r}", mend=f"class {name}(BoundedRule): …")
+        return found
+
+    return told(load).model_validate(value, context=info.context)
+
+
+def _tag(value: Any) -> str:
+    rule = value.get("rule") if isinstance(value, dict) else getattr(value, "rule", "")
+    return "own" if ":" in str(rule) else "shipped"
+
+
+OwnRule = Annotated[SerializeAsAny[PlasticityRule], BeforeValidator(_own)]
+AnyRule = Annotated[Annotated[OwnRule, Tag("own")] | Annotated[Shipped, Tag("shipped")], Discriminator(_tag)]
+"""A rule that comes with the engine, by name, or ./file.py:Class."""
 
 
 class WeightRecord(Params):

@@ -84,7 +84,7 @@ def _everything(learning: Learning, p: int, record: WeightRecord) -> list[tuple[
 def _pairs(learning: Learning, p: int, pairs: list[tuple[int, int]]) -> list[tuple[Integers, Integers]]:
     found, counts = [], np.zeros(len(pairs), np.int64)
     for own, part in learning.parts():
-        share, targets = learning.share(p, own), learning.targets(p, own, part)
+        share, targets = learning.shares(p)[own], learning.targets(p, own, part)
         wanted = {source: dict[int, int]() for source, _ in pairs}
         for channel, (source, target) in enumerate(pairs):
             wanted[source][target] = channel
@@ -142,7 +142,7 @@ class Records:
                     rows[name].append(recorder.row(stop))
             at = stop
         joined = [np.concatenate(parts) for parts in zip(*found, strict=True)]
-        return joined, np.concatenate(fired), {name: np.array(values) for name, values in rows.items()}
+        return (joined, np.concatenate(fired), {name: np.array(values) for name, values in rows.items()})
 
 
 def _part_of(coming: Inputs, first_step: int, begin: int, end: int) -> Inputs:

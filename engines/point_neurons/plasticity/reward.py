@@ -37,12 +37,12 @@ class RewardStdp(BoundedRule):
 
     def described(self) -> Rule:
         return Rule(
-            constants={"A_plus": self.A_plus, "A_minus": self.A_minus, "tau_eligibility": self.tau_eligibility},
+            constants={"A_plus": self.A_plus, "A_minus": self.A_minus},
             pre={"r": Trace(self.tau_plus)},
             post={"o": Trace(self.tau_minus)},
             states=("eligibility",),
             modulated=Modulated(self.modulator, self.tau_eligibility, self.baseline),
             on_post=("eligibility = eligibility + A_plus * r",),
             on_pre=("eligibility = eligibility - A_minus * o",),
-            between=("w = w + eligibility * dose", "eligibility = eligibility * exp(-elapsed / tau_eligibility)"),
+            between=("w = w + eligibility * dose", "eligibility = eligibility * kept"),
         )

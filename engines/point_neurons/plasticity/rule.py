@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -32,7 +32,8 @@ class Trace:
 class Modulated:
     """A third factor m(t) that comes over an input of kind ``modulator``.
 
-    Lines find in ``dose`` the integral of (m - baseline) exp(-s / tau_ms), s from the last event of the synapse on, in s.
+    Lines find in ``dose`` the integral of (m - baseline) exp(-t / tau_ms) from the last event of the synapse on, in s, and in
+    ``kept`` what exp(-t / tau_ms) is by now.
     """
 
     source: str
@@ -103,7 +104,7 @@ class Rule:
 class PlasticityRule(Params):
     """Base of the parameters of a rule; ``described`` makes it ready for kernels."""
 
-    about: ClassVar[str] = ""
+    rule: str
 
     def described(self) -> Rule:
         raise NotImplementedError
@@ -123,7 +124,14 @@ class BoundedRule(PlasticityRule):
 
     def bounds(self, unit: str) -> tuple[float, float] | None:
         """``w_min`` and ``w_max`` in the unit of the receptor; a CosimError, yet to be located, where they are equal."""
-        low, high = number(self.w_min, unit), number(self.w_max, unit)
+        low, high = (_number(name, getattr(self, name), unit) for name in ("w_min", "w_max"))
         if low == high:
             raise CosimError(f"w_min and w_max are both {low:g}", why="weights move between them", mend="w_max: a stronger one")
         return low, high
+
+
+def _number(name: str, value: float | str | None, unit: str) -> float:
+    try:
+        return number(value, unit)
+    except CosimError as error:
+        raise error.about(f"plasticity.{name}") from None

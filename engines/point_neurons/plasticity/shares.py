@@ -154,8 +154,9 @@ def _numbers(learner: Learner) -> Floats:
     rule, quantum, dt_ms = learner.rule, learner.stored.quantum, learner.dt_ms
     third = (0.0, 0.0, 0.0)
     if rule.modulated is not None:
-        third = rule.modulated.baseline, rule.modulated.tau_ms / 1e3, dt_ms / rule.modulated.tau_ms
+        third = (rule.modulated.baseline, rule.modulated.tau_ms / 1e3, dt_ms / rule.modulated.tau_ms)
     decays = [dt_ms / trace.tau_ms for trace in (*rule.pre.values(), *rule.post.values())]
     first: list[Any] = [learner.low / quantum, (learner.high - learner.low) / quantum, _constant(learner)]
     numbers = [*first, learner.delay, learner.lag, dt_ms, *third, *rule.constants.values(), *decays]
-    return np.concatenate([np.array(numbers, np.float64), *(fading(decay) for decay in decays)])
+    faded = decays if rule.modulated is None else [*decays, third[2]]
+    return np.concatenate([np.array(numbers, np.float64), *(fading(decay) for decay in faded)])

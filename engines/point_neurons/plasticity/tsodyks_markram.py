@@ -37,12 +37,6 @@ class TsodyksMarkram(PlasticityRule):
         return Rule(
             constants={"U": self.U, "tau_rec": self.tau_rec, "tau_facil": self.tau_facil},
             source_states={"u": 0.0, "x": 1.0},
-            on_spike=(
-                f"u = {decayed}",
-                f"x = {recovered}",
-                "u = u + U * (1.0 - u)",
-                "efficacy = u * x",
-                "x = x - efficacy",
-            ),
+            on_spike=(f"u = {decayed}", f"x = {recovered}", "u = u + U * (1.0 - u)", "efficacy = u * x", "x = x - efficacy"),
             shown={"u": f"U + (1.0 - U) * {decayed}", "x": recovered},
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from tests.engines.point_neurons.plasticity.pairs import W_MAX, expected, network, trains
+from tests.engines.point_neurons.plasticity.pairs import DELAY_MS, W_MAX, expected, network, trains
 from tests.engines.point_neurons.running import changes, run
 
 STOP_MS = 300.0
@@ -85,3 +85,12 @@ def test_at_rest_efficacies_fall_into_one_of_two_wells():
 def test_weights_do_not_depend_on_windows_threads_or_a_saved_state(changed):
     post = [*POST, [round(1.0 + 1.1 * k, 1) for k in range(260)]]
     assert changes(STOP_MS, 1.0, **network(PRE, post, DP | FAST | changed)) == []
+
+
+@pytest.mark.parametrize(("gap_ms", "sign"), [(-30.0, -1), (-10.0, -1), (5.0, 1), (20.0, 1)])
+def test_the_defaults_depress_before_and_potentiate_after_the_source(gap_ms, sign):
+    """The target spikes ``gap_ms`` after the source, as it reaches the synapse; ten pairs, one a second."""
+    pre = [[100.0 + 1000.0 * k for k in range(10)]]
+    post = [[round(time + gap_ms - DELAY_MS, 1) for time in pre[0]]]
+    given = network(pre, post, {"rule": "calcium"}, weights={"w": {"projection": "learns"}})
+    assert sign * (run(9500, **given)["w"][-1, 0] / W_MAX - 0.5) > 0.01
