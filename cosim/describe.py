@@ -73,7 +73,7 @@ def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
             if kind.startswith("time") and isinstance(field.default, int)
             else str(field.default)
         )
-        yield f"{prefix}{name}", kind, unit, default, " ".join((field.description or "").split())
+        yield f"{prefix}{field.alias or name}", kind, unit, default, " ".join((field.description or "").split())
         for inner in nested:
             yield from parameter_rows(inner, f"{prefix}{name}.")
 

@@ -8,14 +8,15 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from cosim.sdk.cache import made_once, writable_cache
+from engines.equations.stamps import modules_behind, stamp
 
-HERE = Path(__file__).parent
 FUNCTIONS = {
     "maths": "arctan cos cosh erf erfc exp expm1 exprel log log1p logistic power sin sinh softplus sqrt tan tanh",
     "primitives": "clip cube larger magnitude select sign smaller square",
@@ -41,12 +42,13 @@ def load_compiled(
     title
         What a user is told is being compiled.
     beside
-        Files of ours from which the code imports functions: they become part of it, so they are part of its hash.
+        Files that are part of the hash, besides those that the code imports from ours, and those that these import.
     first
         Calls functions of the module that have no signatures, so that they are compiled here too.
     """
     key = hashlib.sha256()
-    for text in (version("numba"), code, *_texts(*(HERE / f"{name}.py" for name in FUNCTIONS), *beside)):
+    behind = modules_behind(code)
+    for text in (version("numba"), code, *behind.values(), *_texts(*beside)):
         key.update(text.encode() + b"\0")
     name = key.hexdigest()[:24]
     if (known := sys.modules.get(f"cosim_kernels_{name}")) is not None:
@@ -58,6 +60,7 @@ def load_compiled(
     if not compiled:
         log.info("compiling %s (once on this machine)", title)
     began = time.perf_counter()
+    stamp(*(import_module(other) for other in behind))
     module = _import(f"cosim_kernels_{name}", folder / "kernel.py")
     first(module)
     if not compiled:

@@ -14,11 +14,12 @@ import numpy as np
 from numba import njit, uint64
 
 from engines.equations.maths import exp, expm1
-from engines.equations.randoms import GOLDEN, mix
+from engines.equations.randoms import GOLDEN, mix, uniform
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _SIDE_BY_SIDE = 4.0
 _LARGEST_MEAN = 16.0  # of one draw; larger means are sums of draws
+MOST_SPIKES = 1 << 20  # of a neuron in a step
 TABLE, GUIDE = 80, 256  # P(n >= 79 | mean 16) < 2^-53
 _BELOW_GUIDE = 45  # 8 of 53 bits guide into the table
 _BELOW_53 = np.uint64(11)
@@ -41,8 +42,21 @@ def fill_table(mean, tables, guides, q):
 
 
 @_kernel
-def number_of(u, mean):
-    """How many spikes a Poisson process of some mean has: the largest n of which P(n or more) is above a uniform number."""
+def number_of(stream, now, mean):
+    """How many spikes a Poisson process of some mean has in a step."""
+    if mean <= _LARGEST_MEAN:
+        return _number_below(uniform(stream, now), mean)
+    if mean > MOST_SPIKES:
+        return 2 * MOST_SPIKES
+    draws, count = math.ceil(mean / _LARGEST_MEAN), 0
+    for d in range(draws):
+        count += _number_below(uniform(mix(stream + np.uint64(d) * GOLDEN), now), mean / draws)
+    return count
+
+
+@_kernel
+def _number_below(u, mean):
+    """The largest n of which P(n or more) is above a uniform number."""
     term = mean * exp(-mean)
     beyond, n = -expm1(-mean), 0
     while u < beyond and n < 20.0 + 2.0 * mean:  # farther than any u reaches; what rounding leaves of 0 may be above the least u

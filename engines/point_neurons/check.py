@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from cosim.sdk import CosimError, did_you_mean
 from cosim.sdk.errors import raise_all
@@ -11,9 +13,20 @@ from engines.equations.quantities import number
 from engines.equations.stepping import refuse_misfits
 from engines.point_neurons.description import read_model
 from engines.point_neurons.distributions import numbers_of
+from engines.point_neurons.generators import spikes_of
 from engines.point_neurons.lists import Edges
-from engines.point_neurons.params import Distribution, DriveInput, ModulatorInput, Network, Population, SpikesInput, Value
+from engines.point_neurons.params import (
+    Distribution,
+    DriveInput,
+    Generator,
+    ModulatorInput,
+    Network,
+    Population,
+    SpikesInput,
+    Value,
+)
 from engines.point_neurons.plasticity.checks import check_plasticity
+from engines.point_neurons.positions import position_faults
 from engines.point_neurons.projection_checks import check_projections
 from engines.point_neurons.projections import neurons_of
 from engines.point_neurons.receptors import receptor_of
@@ -25,7 +38,9 @@ OUTPUTS = ("spikes", "rate")
 
 def check(params: Network, edges: Mapping[str, Edges] | None = None) -> None:
     """Raise a CosimError, or a ScenarioError for several, when the network cannot be built; ``edges`` as ``connect`` takes them."""
-    raise_all([*_populations(params), *check_projections(params, edges), *_inputs(params), *_recorded(params)])
+    raise_all(
+        [*_populations(params), *_generators(params), *check_projections(params, edges), *_inputs(params), *_recorded(params)]
+    )
     raise_all(check_plasticity(params, (*OUTPUTS, *params.record, *params.inputs)))
 
 
@@ -43,17 +58,31 @@ def _populations(params: Network) -> Iterator[CosimError]:
                 yield from (fault.located(at) for fault in _value(symbol, value, item.unit, population.size, item.beyond))
         yield from _scheme(population, where)
         yield from _refractory(population, params.dt, where)
+        yield from position_faults(population, where)
         for key, source in population.poisson.items():
             yield from _spike(params, name, source.weight, source.receptor, f"{where}.poisson.{key}")
 
 
-def _value(symbol: str, value: Value, unit: str, size: int, beyond: object) -> Iterator[CosimError]:
+def _generators(params: Network) -> Iterator[CosimError]:
+    """Faults of the spikes that are given, in the scenario or in files."""
+    for name, population in params.populations.items():
+        if isinstance(population, Generator):
+            try:
+                spikes_of(population, name)
+            except CosimError as error:
+                yield error.located(f"params.populations.{name}.{'file' if population.times is None else 'times'}")
+
+
+def _value(symbol: str, value: Value, unit: str, size: int, beyond: Callable[[float], str]) -> Iterator[CosimError]:
     """Faults of what a parameter or state is given."""
     if isinstance(value, Distribution):
         try:
-            numbers_of(value, unit)
+            least, largest = numbers_of(value, unit).bounds
         except CosimError as error:
             yield error
+            return
+        if value.kind == "uniform":  # the others may reach far, and are held to it as they are drawn
+            yield from _reach(symbol, least, largest, unit, beyond)
         return
     values = value if isinstance(value, list) else [value]
     if isinstance(value, list) and len(value) != size:
@@ -64,9 +93,18 @@ def _value(symbol: str, value: Value, unit: str, size: int, beyond: object) -> I
         except CosimError as error:
             yield error
             return
-        assert callable(beyond)
         if why := beyond(found):
             yield CosimError(f"{symbol} is {found:g} {unit}".removesuffix(" 1"), why=why)
+            return
+
+
+def _reach(symbol: str, least: float, largest: float, unit: str, beyond: Callable[[float], str]) -> Iterator[CosimError]:
+    """Faults of the ends of a uniform distribution, which are not drawn themselves where they differ."""
+    ends = {"low": math.nextafter(least, largest), "high": math.nextafter(largest, least)}
+    for key, end in ends.items():
+        if why := beyond(end):
+            what = f"{symbol} is drawn from {least:g} to {largest:g} {unit}".removesuffix(" 1")
+            yield CosimError(what, why=why, mend=f"{key}: … leaves out what is {'below' if key == 'low' else 'above'} it")
             return
 
 
@@ -144,6 +182,8 @@ def _recorded(params: Network) -> Iterator[CosimError]:
                 what = f"{port} rests on {', '.join(moving)}, which is held over a step and then gone"
                 yield CosimError(what, where=f"{where}.{name}", mend="record outputs of states and parameters")
             size = neurons[name].size
+            if isinstance(chosen, list) and (twice := [neuron for neuron, count in Counter(chosen).items() if count > 1]):
+                yield CosimError(f"neuron {twice[0]} of {name} is named twice", where=f"{where}.{name}", mend="name each once")
             if isinstance(chosen, list) and chosen and max(chosen) >= size:
                 yield CosimError(
                     f"{name} has no neuron {max(chosen)}", where=f"{where}.{name}", why=f"it has {size}, counted from 0"

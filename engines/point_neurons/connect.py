@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cosim.sdk.errors import raise_all
 from engines.equations.dimensions import si_factor
+from engines.equations.stamps import stamp
 from engines.point_neurons import rows as kernels
 from engines.point_neurons.delays import delay_faults, links_of, steps_of
 from engines.point_neurons.layout import Layout
@@ -24,6 +25,9 @@ from engines.point_neurons.synapses import NONE, MeanField, Synapses
 from engines.point_neurons.wiring import Stored, Wiring
 
 Integers = NDArray[np.int64]
+_ALONE = 16  # steps between meetings of threads that send each other nothing; a longer ring would leave the caches
+stamp(kernels)
+
 Delays = NDArray[np.uint8] | NDArray[np.uint16]
 
 
@@ -67,7 +71,7 @@ def connect(
     mean = tuple(each for each in found if each.plan.is_mean_field)
     groups, within = len(groups_of(network)), [each.steps.least for each in found if each.plan.projection.source not in links]
     longest = max((each.steps.most for each in found), default=1)
-    wiring = Wiring(layout, network.dt, stored, mean, plastic, min(within, default=1), longest)
+    wiring = Wiring(layout, network.dt, stored, mean, plastic, min(within, default=_ALONE), longest)
     return _Build(network, seed, layout, stored, pool).synapses(groups), _mean_field(mean, groups, layout), wiring
 
 

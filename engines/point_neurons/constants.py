@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.equations.description import Equations
+from cosim.sdk import CosimError
+from engines.equations.description import Equations, Parameter, State
 from engines.equations.dimensions import si_factor
 from engines.equations.randoms import key_of
 from engines.point_neurons.description import read_model
 from engines.point_neurons.draws import draw_values
 from engines.point_neurons.exact import LinearEquations
-from engines.point_neurons.params import Population
+from engines.point_neurons.params import Distribution, Population, Value
 from engines.point_neurons.refractory import refractory_steps, value_of
 from engines.point_neurons.source import added, propagator
 from engines.point_neurons.variant import Quadratic, drowsy, linear_part, quadratic_part
@@ -22,31 +23,54 @@ Numbers = float | NDArray[np.float64]
 
 
 def parameters_of(name: str, population: Population, seed: int) -> dict[str, Numbers]:
-    """Values of all parameters of the model: one number, or one for each neuron."""
+    """Values of all parameters of the model: one number, or one for each neuron.
+
+    Raises
+    ------
+    CosimError
+        A drawn one is beyond the bounds of the parameter.
+    """
     described, found = population.description, dict[str, Numbers]()
     for symbol, parameter in described.parameters.items():
         if symbol in population.parameters:
             key = key_of(seed, "parameters", name, symbol)
             found[symbol] = draw_values(population.parameters[symbol], parameter.unit, population.size, key)
+            _hold(population.parameters[symbol], found[symbol], symbol, parameter, f"params.populations.{name}.parameters.{symbol}")
         else:
             found[symbol] = parameter.default * si_factor(parameter.unit)
     return found
 
 
 def initial_of(name: str, population: Population, parameters: Mapping[str, Numbers], seed: int) -> dict[str, NDArray[np.float64]]:
-    """(size,) of every state at time 0."""
+    """(size,) of every state at time 0; a CosimError where a drawn one is beyond the bounds of the state."""
     described, equations = read_model(population.model)
     found = {}
     for symbol, state in described.states.items():
         if symbol in population.initial:
             key = key_of(seed, "initial", name, symbol)
             value: object = draw_values(population.initial[symbol], state.unit, population.size, key)
+            _hold(population.initial[symbol], value, symbol, state, f"params.populations.{name}.initial.{symbol}")
         elif symbol in described.parts.initial:
             value = value_of(described.parts.initial[symbol], equations.expressions, parameters)
         else:
             value = state.initial * si_factor(state.unit)
         found[symbol] = np.array(np.broadcast_to(np.asarray(value, np.float64), population.size))
     return found
+
+
+def _hold(given: Value, values: object, symbol: str, item: Parameter | State, where: str) -> None:
+    """A CosimError where what is drawn is beyond the bounds of the model: the reach of most distributions is, but practically
+    never what is drawn of them."""
+    if not isinstance(given, Distribution):
+        return  # checked before
+    numbers = np.asarray(values, np.float64) / si_factor(item.unit)
+    for key, neuron in (("low", int(np.argmin(numbers))), ("high", int(np.argmax(numbers)))):
+        found = float(numbers[neuron])
+        if why := item.beyond(found) if np.isfinite(found) else "it is not finite":
+            what = f"{symbol} of neuron {neuron} is drawn as {found:g} {item.unit}".removesuffix(" 1")
+            bounded = f"add {key}: … to the distribution, or make it narrower"
+            mend = "a smaller half width" if given.kind == "lorentzian" else bounded
+            raise CosimError(what, where=where, why=why, mend=mend)
 
 
 def constants_of(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cosim.sdk import HELD, NOT_FED, CosimError, format_ns
 from cosim.sdk.errors import raise_all
-from engines.point_neurons.distributions import Numbers
+from engines.point_neurons.distributions import Numbers, refuse_rare
 from engines.point_neurons.params import Network, SpikesInput
 from engines.point_neurons.projections import Floats, Plan, bounds_of
 
@@ -71,7 +71,7 @@ def steps_of(plan: Plan, dt: int, links: Mapping[str, int]) -> Steps:
     Raises
     ------
     CosimError
-        A link takes longer than a synapse, or what it leaves is not whole steps.
+        A link takes longer than a synapse, what it leaves is not whole steps, or most of what is drawn would round to no step.
     """
     source = plan.projection.source
     is_input, link = source in links, links.get(source, 0)
@@ -92,6 +92,10 @@ def steps_of(plan: Plan, dt: int, links: Mapping[str, int]) -> Steps:
     own, is_drawn = plan.delay, False
     if isinstance(own, Numbers) and not own.is_constant:
         own, is_drawn = own.at_least(dt * 0.5e-6), True
+        try:
+            refuse_rare(own, " ms")
+        except CosimError as error:
+            raise error.located(where) from None
     least, most = (math.floor((bound * 1e6 - link) / dt + 0.5 + _ROUNDING) for bound in bounds_of(own))
     if least < 0:
         why = f"the link to {source} takes {format_ns(link)}, and delays may be as short as {bounds_of(own)[0]:g} ms"

@@ -62,8 +62,8 @@ def deliver(part, group, source, step, synapses, mean_field, slots, ring, width,
 
 
 @_kernel
-def bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, plastic, spikes, ends):
-    """Spikes of an interval, of all parts, to their targets in one."""
+def bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, plastic, spikes, early, ends):
+    """Spikes of an interval, of all parts, to their targets in one; as often as the whole part of ``early`` is above 0, again."""
     learns = len(plastic.spike) > 0
     ring, mean = arrays.ring[own], arrays.mean[own]
     parts, slots, width, sums = number.parts, number.slots, number.width, number.sums
@@ -76,25 +76,15 @@ def bring(part, own, count, done, first_step, plan, number, arrays, synapses, me
             for p in range(len(plan.update)):
                 b = ends[other, n, p]
                 for s in range(a, b):
-                    deliver(
-                        own,
-                        plan.group[p],
-                        spikes[other, s],
-                        step,
-                        synapses,
-                        mean_field,
-                        slots,
-                        ring,
-                        width,
-                        mean,
-                        sums,
-                        parts,
-                        part,
-                    )
-                    if learns:
-                        arrive(plastic, own, plan.group[p], spikes[other, s], step, slots, ring, width)
-                        if other == part:
-                            depart(plastic, own, p, spikes[other, s] // parts, step)
+                    source = spikes[other, s]
+                    for _ in range(1 + int(early[other, s])):
+                        deliver(
+                            own, plan.group[p], source, step, synapses, mean_field, slots, ring, width, mean, sums, parts, part
+                        )  # fmt: skip
+                        if learns:
+                            arrive(plastic, own, plan.group[p], source, step, slots, ring, width)
+                            if other == part:
+                                depart(plastic, own, p, source // parts, step)
                 a = b
         if learns:
             settle(plastic, own, step)
@@ -132,8 +122,11 @@ def let_in(part, own, until, arrived, inputs, number, arrays, synapses, mean_fie
 @_kernel
 def keep(keys, kept, m, part, count, done, plan, number, spikes, early, ends):
     """Keys of the spikes of an interval: (time in ns since the start of the window) * channels + channel."""
-    if kept + m > len(keys):
-        more = np.empty(2 * (kept + m), np.int64)
+    found = m
+    for s in range(m):
+        found += int(early[part, s])
+    if kept + found > len(keys):
+        more = np.empty(2 * (kept + found), np.int64)
         more[:kept] = keys[:kept]
         keys = more
     s = 0
@@ -142,7 +135,10 @@ def keep(keys, kept, m, part, count, done, plan, number, spikes, early, ends):
         for p in range(len(plan.update)):
             first = plan.first_channel[p]
             while s < ends[part, n, p]:
-                before = min(int(early[part, s] * number.dt_ns), number.dt_ns - 1)
-                keys[kept + s] = (until - before) * number.channels + first + spikes[part, s]
+                more_of_it = int(early[part, s])
+                before = min(int((early[part, s] - more_of_it) * number.dt_ns), number.dt_ns - 1)
+                for _ in range(1 + more_of_it):
+                    keys[kept] = (until - before) * number.channels + first + spikes[part, s]
+                    kept += 1
                 s += 1
-    return keys, kept + m
+    return keys, kept

@@ -90,6 +90,9 @@ class NeuronDescription(Description):
     def check(self, equations: Equations, checker: Checker) -> None:
         self._parts = SpikeParts()
         self._check_spike(checker)
+        if "weight" in self.parameters:
+            why = "in receptors, 'weight' is that of the spike"
+            checker.fault("'weight' is taken", "parameters", "weight", why=why, mend="give it another name")
         for name, receptor in self.receptors.items():
             self._check_receptor(name, receptor, checker)
         for name, value in self.initial.items():

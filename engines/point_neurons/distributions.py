@@ -14,6 +14,8 @@ CONSTANT = -1
 FARTHEST_NORMAL = math.sqrt(-2.0 * math.log(2.0**-53))
 """No normal number is farther from 0: the uniform number that it is made of is at least 2^-53."""
 FARTHEST_EXPONENTIAL = -math.log(2.0**-53)
+LEAST_KEPT = 0.05
+"""Of the draws, the share that must lie between ``low`` and ``high``: 1000 in a row then miss with a chance of 5e-23."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,28 @@ class Numbers:
         least, largest = self.reach
         return max(least, self.low), min(largest, self.high)
 
+    @property
+    def kept(self) -> float:
+        """The chance that a draw lies between ``low`` and ``high``."""
+        low, high = self._below(self.low), self._below(self.high)
+        return float(self.low <= self.first <= self.high) if low is None or high is None else max(0.0, high - low)
+
+    def _below(self, x: float) -> float | None:
+        """The chance of a draw below x; None where all are ``first``, and of a Lorentzian, which is not drawn."""
+        a, b = self.first, self.second
+        match "constant" if self.kind == CONSTANT else KINDS[self.kind]:
+            case "uniform" if b > a:
+                return min(1.0, max(0.0, (x - a) / (b - a)))
+            case "normal" if b > 0.0:
+                return _below_normal((x - a) / b)
+            case "lognormal" if a != 0.0 and b > 0.0:
+                nearer = _below_normal(math.log(x / a) / b) if x / a > 0.0 else 0.0
+            case "exponential" if a != 0.0:
+                nearer = -math.expm1(-x / a) if x / a > 0.0 else 0.0
+            case _:
+                return None
+        return nearer if a > 0.0 else 1.0 - nearer  # to 0 than x is
+
     def times(self, factor: float) -> Numbers:
         """The same in a unit that is 1/``factor`` as large, ``factor`` above 0."""
         second = self.second if self.kind == KINDS.index("lognormal") else self.second * factor
@@ -74,6 +98,10 @@ class Numbers:
     def at_least(self, low: float) -> Numbers:
         """The same, drawn again below ``low`` too."""
         return replace(self, low=max(self.low, low))
+
+
+def _below_normal(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
 def _exp(x: float) -> float:
@@ -131,4 +159,19 @@ def _check(given: Distribution, found: Numbers, unit: str) -> None:
             f"nothing that is drawn lies from {found.low:g} to {found.high:g}{unit}",
             why=f"{given.kind} reaches from {least:.6g} to {largest:.6g}{unit}",
             mend="low and high say what is kept of the draws",
+        )
+    refuse_rare(found, unit)
+
+
+def refuse_rare(found: Numbers, unit: str) -> None:
+    """A CosimError where most draws are thrown away; yet to be located.
+
+    What is beyond ``low`` and ``high`` is drawn again, a thousand times at most.
+    """
+    if found.kept < LEAST_KEPT:
+        within = f"from {found.low:g} to {found.high:g}{unit}"
+        raise CosimError(
+            f"only {found.kept:.2g} of the draws lie {within}",
+            why=f"what is beyond is drawn again; at least {LEAST_KEPT:g} must be kept, or values would pile up at the bound",
+            mend="a distribution whose middle lies within low and high",
         )

@@ -24,7 +24,7 @@ from engines.point_neurons.params import KINDS, Distribution, Value
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _inline = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 _UNIFORM, _NORMAL, _LOGNORMAL, _EXPONENTIAL, _LORENTZIAN = (KINDS.index(kind) for kind in KINDS)
-_MOST_DRAWS = 100
+_MOST_DRAWS = 1000
 _NEXT_DRAW = np.uint64(1 << 40)  # counters of draws that are repeated are beyond those of all others
 
 
@@ -85,7 +85,10 @@ def _draw(draws, stream, counter):
 
 @_kernel
 def _draw_again(draws, stream, counter):
-    """The first of 99 more draws that lies between ``low`` and ``high``, else the nearer of them to the last."""
+    """The first of 999 more draws that lies between ``low`` and ``high``.
+
+    Where none does, the nearer bound: one in 2e22, of the least ``Numbers.kept`` that is allowed.
+    """
     value = draws.first
     for k in range(1, _MOST_DRAWS):
         value = _draw(draws, stream, uint64(counter) + uint64(k) * _NEXT_DRAW)

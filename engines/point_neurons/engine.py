@@ -69,16 +69,17 @@ class PointNeurons:
 
     @classmethod
     def models(cls) -> dict[str, str]:
-        return {name: read_model(path)[0].title for name, path in shipped().items()}
+        return {name: read_model(path)[0].title for name, path in shipped().items()} | {"spike_generator": "Spikes at given times"}
 
     @classmethod
     def describe_model(cls, name: str) -> str:
-        from engines.point_neurons.telling import tell
+        from engines.point_neurons.telling import GENERATOR, tell
 
-        return tell(model_file(name, Path()))
+        return GENERATOR if name == "spike_generator" else tell(model_file(name, Path()))
 
     def __init__(self, params: Network, setup: Setup, edges: Mapping[str, Edges] | None = None) -> None:
         from engines.point_neurons.build import build
+        from engines.point_neurons.plasticity.lasting import Lasting
         from engines.point_neurons.plasticity.recorder import Records
 
         if edges is None and any(projection.rule == "sonata" for projection in params.projections.values()):
@@ -90,7 +91,7 @@ class PointNeurons:
         self._dt_ns = params.dt
         built = build(params, setup.seed if params.seed is None else params.seed, setup, edges)
         self._simulation, self._traffic, self._learning = built.simulation, built.traffic, built.learning
-        self._records = Records(params, built.learning, weight_ports(params))
+        self._records, self._lasting = Records(params, built.learning, weight_ports(params)), Lasting(built.learning)
         self._modulators = [name for name, port in params.inputs.items() if isinstance(port, ModulatorInput)]
         self._log = setup.log
         populations, neurons = list(params.populations), list(neurons_of(params))
@@ -133,17 +134,17 @@ class PointNeurons:
 
     def kept(self) -> dict[str, NDArray[Any]]:
         """Of plastic projections, source, target and weight of every synapse."""
-        return self._learning.kept(self._step, self._log)
+        return self._lasting.kept(self._step, self._log)
 
     def close(self) -> None: ...
 
     def save(self) -> dict[str, NDArray[Any]]:
         """States, weights that change and what is under way, by neuron: it may be loaded with other threads or ranks."""
-        return self._simulation.save(self._step) | self._learning.save(self._step)
+        return self._simulation.save(self._step) | self._lasting.save(self._step)
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
         self._step = self._simulation.load(state)
-        self._learning.load(state, self._step)
+        self._lasting.load(state, self._step)
 
 
 def _quantity(params: Network, port: RateInput | DriveInput) -> tuple[str, str]:

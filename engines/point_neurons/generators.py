@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def spikes_of(generator: Generator, name: str = "") -> tuple[Integers, Integers]
         neurons = np.repeat(np.arange(generator.size, dtype=np.float64), [len(train) for train in generator.times])
     else:
         assert generator.file is not None
-        ms, neurons = _read(Path(generator.file), name)
+        stat = generator.file.stat()
+        ms, neurons = _read(generator.file, name, stat.st_mtime_ns, stat.st_size)
     if (wrong := ~((ms > 0.0) & (ms < _LATEST_MS))).any():  # nan as well
         why = "a run begins after time 0" if not ms[wrong][0] > 0.0 else "a time is a number of ms"
         raise CosimError(f"a spike at {ms[wrong][0]:g} ms", why=why, mend="times are above 0, in ms")
@@ -70,8 +72,12 @@ def spikes_of(generator: Generator, name: str = "") -> tuple[Integers, Integers]
     return np.maximum(times, 1), neurons.astype(np.int64)
 
 
-def _read(path: Path, name: str) -> tuple[Floats, Floats]:
-    """Times in ms and neurons of a file: SONATA's /spikes/<population>/{timestamps, node_ids}, or text of two columns."""
+@lru_cache(maxsize=8)
+def _read(path: Path, name: str, changed_ns: int, size: int) -> tuple[Floats, Floats]:
+    """Times in ms and neurons of a file: SONATA's /spikes/<population>/{timestamps, node_ids}, or text of two columns.
+
+    Kept, as a scenario is checked before it is run; ``changed_ns`` and ``size`` tell whether the file is still the same.
+    """
     if path.suffix in (".h5", ".hdf5", ".sonata"):
         return _read_hdf5(path, name)
     mend = "rows of time in ms and neuron, a comma between; lines that begin with # are left out"

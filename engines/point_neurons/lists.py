@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import compress
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cosim.sdk import CosimError, did_you_mean
+from engines.equations.quantities import number
 from engines.point_neurons.params import Projection
 
 COLUMNS = ("source", "target", "weight", "delay")
@@ -30,6 +34,8 @@ class Edges:
         (n,), one for all, or None: the projection says it. Rounded to whole steps.
     rows
         What row 0 is called in faults: 0, or 2 for the second line of a file.
+    given
+        (n,) in place of weight: as a scenario lists them, in units that the receptor must fit.
     """
 
     source: NDArray[np.int64]
@@ -37,6 +43,7 @@ class Edges:
     weight: NDArray[np.float64] | float | None = None
     delay_ms: NDArray[np.float64] | float | None = None
     rows: int = 0
+    given: tuple[float | str | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -50,7 +57,27 @@ class Edges:
             target=self.target[chosen],
             weight=weight[chosen] if isinstance(weight, np.ndarray) else weight,
             delay_ms=delay[chosen] if isinstance(delay, np.ndarray) else delay,
+            given=None if self.given is None else tuple(compress(self.given, chosen)),
         )
+
+    @property
+    def is_negative(self) -> NDArray[np.bool_]:
+        """(n,), or (1,) where all are alike: whether the weight is below 0."""
+        if self.given is not None:
+            return np.array([str(item).lstrip().startswith("-") for item in self.given])
+        return np.atleast_1d(0.0 if self.weight is None else self.weight) < 0.0
+
+    def weights_in(self, unit: str) -> NDArray[np.float64] | float | None:
+        """``weight``, or what is ``given`` in a unit; a CosimError where it is in another."""
+        if self.given is None:
+            return self.weight
+        known = dict[float | str | None, float]()
+        for k, item in enumerate(self.given):
+            try:
+                known[item] = known[item] if item in known else number(item, unit)
+            except CosimError as error:
+                raise error.about(f"weight {k}") from None
+        return _shortest(np.array([known[item] for item in self.given]))
 
 
 def edges_of(
@@ -130,10 +157,10 @@ def read_edges(projection: Projection) -> Edges:
         stat = projection.file.stat()
         return _read_file(projection.file, stat.st_mtime_ns, stat.st_size)
     pairs = np.array(projection.pairs or [], np.int64).reshape(-1, 2)
-    weight = projection.weight if isinstance(projection.weight, list) else None
-    if weight is not None and len(weight) != len(pairs):
-        raise CosimError(f"{len(weight)} weights for {len(pairs)} pairs", mend="give one weight for all, or one for each pair")
-    return edges_of(pairs[:, 0], pairs[:, 1], weight)
+    given = tuple(projection.weight) if isinstance(projection.weight, list) else None
+    if given is not None and len(given) != len(pairs):
+        raise CosimError(f"{len(given)} weights for {len(pairs)} pairs", mend="give one weight for all, or one for each pair")
+    return replace(edges_of(pairs[:, 0], pairs[:, 1]), given=given)
 
 
 @lru_cache(maxsize=8)
@@ -159,12 +186,12 @@ def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except ValueError as error:
+    except (ValueError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise CosimError(f"{path.name} is no .npz of numbers", why=str(error)) from None
 
 
 def _read_csv(path: Path) -> dict[str, NDArray[np.generic]]:
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         names = [name.strip().strip('"') for name in file.readline().split(",")]
         if not {"source", "target"} & {*names}:
             raise CosimError(f"{path.name} does not begin with a header", mend="first line: source,target[,weight][,delay]")

@@ -187,7 +187,9 @@ class Projection(Params):
     autapses: bool = Field(default=True, description="whether a neuron may be its own partner")
     multapses: bool = Field(default=True, description="whether a pair may have several synapses")
     receptor: str | None = Field(default=None, description="of the target's model; else the first that takes the weight's sign")
-    weight: Draw | list[float] | None = Field(default=None, description="of a synapse, in the unit of the receptor")
+    weight: Value | None = Field(
+        default=None, description="of a synapse, in the unit of the receptor: one, a distribution, or of pairs one for each"
+    )
     total_weight: Quantity | None = Field(
         default=None,
         description="in place of weight: of all partners of a neuron together, shared out among as many as it has on average",

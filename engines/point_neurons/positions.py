@@ -41,23 +41,24 @@ def positions_of(name: str, population: Population, seed: int) -> NDArray[np.flo
     return np.stack(axes, axis=1)
 
 
-def position_faults(population: Population) -> Iterator[CosimError]:
-    """What is wrong with the positions of a population; yet to be located."""
+def position_faults(population: Population, where: str) -> Iterator[CosimError]:
+    """What is wrong with the positions of a population, which is at ``where`` in the scenario."""
     if population.positions is not None and population.extent is not None:
-        yield CosimError("positions and extent both say where neurons are", mend="leave one of them out")
+        yield CosimError("positions and extent both say where neurons are", where=f"{where}.extent", mend="leave one of them out")
     if population.extent is not None:
         if len(population.extent) not in (2, 3):
-            yield CosimError(f"extent has {len(population.extent)} sides", mend="give 2 or 3")
-        if any(side <= 0.0 for side in population.extent):
-            yield CosimError("a side of extent is not longer than 0")
+            yield CosimError(f"extent has {len(population.extent)} sides", where=f"{where}.extent", mend="give 2 or 3")
+        if short := [side for side in population.extent if not side > 0.0]:
+            yield CosimError(f"a side of extent is {short[0]:g} um", where=f"{where}.extent", mend="sides are longer than 0")
     if population.positions is not None:
         try:
             count = len(_read(population.positions))
         except CosimError as error:
-            yield error
+            yield error.located(f"{where}.positions")
             return
         if count != population.size:
-            yield CosimError(f"{population.positions.name} has {count} positions for {population.size} neurons")
+            what = f"{population.positions.name} has {count} positions for {population.size} neurons"
+            yield CosimError(what, where=f"{where}.positions", mend="give each neuron a row, in the order of their numbers")
 
 
 def _read(path: Path) -> NDArray[np.float64]:
@@ -70,7 +71,7 @@ def _read_file(path: Path, changed_ns: int, size: int) -> NDArray[np.float64]:
     try:
         table = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_csv(path)
         table = np.asarray(table, np.float64)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError) as error:
         why, mend = str(error), "a .npy of (neurons, 2 or 3), or a line x,y or x,y,z a neuron, µm"
         raise CosimError(f"{path.name} is not a table of positions", why=why, mend=mend) from None
     if table.ndim != 2 or table.shape[1] not in (2, 3):

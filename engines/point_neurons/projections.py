@@ -131,8 +131,9 @@ def partners_of(projection: Projection, sources: int, targets: int, edges: Edges
 
 def _weight_of(projection: Projection, partners: float | None, edges: Edges | None, unit: str) -> Numbers | Floats:
     """Of a synapse, in ``unit``; (synapses,) of a list that says so. A CosimError where it is not in that unit."""
-    if edges is not None and edges.weight is not None:
-        return edges.weight if isinstance(edges.weight, np.ndarray) else Numbers(CONSTANT, edges.weight)
+    listed = None if edges is None else edges.weights_in(unit)
+    if listed is not None:
+        return listed if isinstance(listed, np.ndarray) else Numbers(CONSTANT, listed)
     if projection.total_weight is not None:
         total = number(projection.total_weight, unit)
         return Numbers(CONSTANT, total / partners if partners else 0.0)
@@ -238,7 +239,7 @@ def weights_of(
 
 def _by_sign(edges: Edges) -> list[Edges]:
     """Those of weights of 0 and more, and those below, where there are both."""
-    if not isinstance(edges.weight, np.ndarray) or edges.weight.min(initial=0.0) >= 0.0 or edges.weight.max(initial=0.0) <= 0.0:
+    is_negative = edges.is_negative
+    if is_negative.all() or not is_negative.any():
         return [edges]
-    is_negative = edges.weight < 0.0
     return [edges.only(~is_negative), edges.only(is_negative)]

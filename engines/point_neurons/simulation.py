@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, format_ns
+from engines.equations.stamps import is_kept, stamp
 from engines.point_neurons import delivery
 from engines.point_neurons import steps as kernels
-from engines.point_neurons.background import GUIDE, TABLE
+from engines.point_neurons.background import GUIDE, MOST_SPIKES, TABLE
 from engines.point_neurons.layout import LANES, Layout, from_blocks, in_blocks
 from engines.point_neurons.plan import Background, Plan, Population
 from engines.point_neurons.plasticity.learning import Learning
 from engines.point_neurons.ranks import Ranks
 from engines.point_neurons.synapses import MeanField, Synapses
 
+stamp(kernels)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -76,7 +77,8 @@ class Inputs(NamedTuple):
 
 
 class Number(NamedTuple):
-    """Sizes of a run; ``meetings`` is where threads meet, ``broken`` has a place of each part's state that is not finite, or -1."""
+    """Sizes of a run; ``meetings`` is where threads meet, ``broken`` has of each part what is amiss: a place of its state
+    that is not finite; that many places and the number of a population with too many spikes; or -1."""
 
     parts: int
     channels: int
@@ -137,11 +139,12 @@ class Simulation:
             np.full((parts, sources), -1.0),
         )
         self.set_states([p.initial for p in populations])
-        most = max(p.most_spikes for p in populations)
+        most = max((p.most_spikes for p in populations), default=1)
         room = lanes * interval * most + 1
         self._spikes = np.zeros((2, layout.parts, room), np.int32)
         self._early = np.zeros((2, layout.parts, room))
-        self._ends = np.zeros((2, layout.parts, interval, len(populations)), np.int64)
+        self._ends = np.zeros((2, layout.parts, interval, max(1, len(populations))), np.int64)
+        self._is_counted = any(p.variant.description.spike.is_counted for p in populations)
         self._pool = ThreadPoolExecutor(parts - 1) if parts > 1 else None
         tell_compiling(log)
         nothing = np.empty(0, np.int64)
@@ -162,6 +165,11 @@ class Simulation:
             Of each part of this process, keys of its spikes: (time since the start in ns) * channels + channel.
         NDArray
             (steps, populations) spikes.
+
+        Raises
+        ------
+        CosimError
+            A state is not finite at the end of a window, or of a step in 128; a neuron spikes too often in one step.
         """
         counts = np.zeros((self._layout.own_parts, max(steps, 1), len(self._populations)), np.int64)
         self.number.meetings[0] = 0
@@ -173,8 +181,7 @@ class Simulation:
                 self._mean_field, self._learning.plastic, self._spikes, self._early, self._ends, counts, observed,
             )  # fmt: skip
             found = self._everywhere(kernels.run, common)
-        if (self.number.broken >= 0).any():
-            raise self._divergence(first_step + steps)
+        self._refuse_broken(first_step + steps)
         return found, counts[:, :steps].sum(axis=0)
 
     def save(self, step: int) -> dict[str, NDArray[Any]]:
@@ -289,35 +296,45 @@ class Simulation:
             def bring(k: int, done: int = done, count: int = count) -> None:
                 delivery.bring(
                     self._layout.first_part + k, k, count, done, first_step, self._plan, self.number, self.arrays, self._synapses,
-                    self._mean_field, self._learning.plastic, spikes, ends,
+                    self._mean_field, self._learning.plastic, spikes, early, ends,
                 )  # fmt: skip
 
             self._each(move)
             for part in self._own():
                 nothing, m = np.empty(0, np.int64), int(ends[part, count - 1, -1])
-                found.append(delivery.keep(nothing, 0, m, part, count, done, self._plan, self.number, spikes, early, ends)[0][:m])
+                keys, kept = delivery.keep(nothing, 0, m, part, count, done, self._plan, self.number, spikes, early, ends)
+                found.append(keys[:kept])
             part_ends = np.ascontiguousarray(ends[:, :count])
-            self._ranks.exchange(part_ends, spikes)
+            self._ranks.exchange(part_ends, [spikes, early] if self._is_counted else [spikes])
             ends[:, :count] = part_ends
             self._each(bring)
             done += count
+        if steps:
+            for k in range(own):
+                kernels.look(k, self._plan, self.number, self.arrays)
         self._ranks.total([counts, observed] if observed.size else [counts])
         return [self._ranks.gathered(np.concatenate(found))]
 
-    def _overflow(self, step: int) -> CosimError:
-        room, interval = self._spikes.shape[2] - 1, format_ns(self.number.interval * self._dt_ns)
-        rates = [p.name for p in self._populations if p.variant.description.spike.is_counted]
+    def _refuse_broken(self, step: int) -> None:
+        """Raise on all ranks alike, for one that went on alone would wait for the others."""
+        broken = [own for own in range(self._layout.own_parts) if self.number.broken[own] >= 0]
+        error = self._divergence(step, broken[0]) if broken else None
+        if self._ranks is not None:
+            error = self._ranks.first(error)
+        if error is not None:
+            raise error
+
+    def _overflow(self, population: Population, step: int) -> CosimError:
         return CosimError(
-            f"too many spikes before {format_ns(step * self._dt_ns)}",
-            why=f"{', '.join(rates)} may spike several times a step; there is room for {room} spikes in {interval}",
-            mend=f"use rates and inputs of at most one spike a step, or a dt below {format_ns(self._dt_ns)}",
+            f"{population.name}: too many spikes before {format_ns(step * self._dt_ns)}",
+            why=f"one of its neurons would spike more than {MOST_SPIKES} times within {format_ns(self._dt_ns)}",
+            mend="use lower rates or weaker inputs",
         )
 
-    def _divergence(self, step: int) -> CosimError:
-        own = int(np.argmax(self.number.broken >= 0))
+    def _divergence(self, step: int, own: int) -> CosimError:
         place = int(self.number.broken[own])
-        if place == self.arrays.state.shape[1]:
-            return self._overflow(step)
+        if place >= self.arrays.state.shape[1]:
+            return self._overflow(self._populations[place - self.arrays.state.shape[1]], step)
         p = int(np.searchsorted(self._layout.first_state, place, side="right")) - 1
         population = self._populations[p]
         slots = population.variant.slots
@@ -325,7 +342,7 @@ class Simulation:
         neuron = (block * LANES + rest % LANES) * self._layout.parts + self._layout.first_part + own
         names = [*population.variant.states, "refractory time", "mark"]
         return CosimError(
-            f"{population.name} diverged: neuron {min(neuron, population.size - 1)}, before {format_ns(step * self._dt_ns)}",
+            f"{population.name} diverged: neuron {neuron}, before {format_ns(step * self._dt_ns)}",
             why=f"its state {names[rest // LANES]} is {self.arrays.state[own, place]}",
             mend=f"use a dt below {format_ns(self._dt_ns)}, weaker weights or inputs, or another integrator",
         )
@@ -338,8 +355,7 @@ def _rows(parts: Sequence[Sequence[NDArray[Any]]], kind: Any) -> NDArray[Any]:
 
 def tell_compiling(log: logging.Logger) -> None:
     """Say so where kernels are not on this machine yet."""
-    folder = Path(kernels.run._cache.cache_path)
-    if not any(folder.glob("steps.run-*.nbi")):
+    if not is_kept(kernels.run):
         log.info("compiling the kernels of point neurons (once on this machine)")
 
 

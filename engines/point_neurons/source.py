@@ -28,12 +28,13 @@ from numba import cfunc, uint64
 
 {imports}
 from engines.equations.randoms import uniform as uniform_number
-from engines.point_neurons.background import number_of
+from engines.point_neurons.background import MOST_SPIKES, number_of
 from engines.point_neurons.pointers import OBSERVE, UPDATE
 from engines.point_neurons.quadratic import flow, quick_flow, time_to_peak
 
 OPTIONS = {{"cache": True, "error_model": "numpy"}}
 EASY = 1.7e308  # marks lanes with which a loop is done
+BELOW_ONE = 1.0 - 2.0**-53
 '''
 
 _UPDATE = """
@@ -67,9 +68,12 @@ _EMIT = """
 _EMIT_COUNTED = """
                 found = state[at + uint64({mark} + lane)]
                 if found != 0.0:
-                    for _ in range(min({number}, room - m)):
+                    number = {number}
+                    if number > MOST_SPIKES:
+                        return room
+                    if number > 0:
                         spikes[m] = (b * {lanes} + lane) * parts + part
-                        early[m] = 0.0
+                        early[m] = number - 1
                         m += 1
 """
 
@@ -232,7 +236,7 @@ class Source:
         parts, spike, mark = self.variant.description.parts, self.variant.description.spike, "1.0"
         if parts.when is not None:
             lines = [*self._evaluate({"chance": parts.when}, "when"), "has_fired = chance != 0.0"]
-            if spike.refractory is not None and not self._states_of(parts.when) <= {*spike.holds}:
+            if spike.refractory is not None:
                 lines += ["has_fired = has_fired & (wait <= 0.0)"]
         elif spike.repeats is not None:
             mark, lines = f"np.floor(a_{spike.repeats} + 0.5)", [f"has_fired = a_{spike.repeats} >= 0.5"]
@@ -240,7 +244,9 @@ class Source:
             assert parts.hazard is not None
             lines = self._evaluate({"hazard": parts.hazard}, "hazard")
             lines += ["mean = larger(hazard, 0.0) * dt", f"has_fired = uniform_number({self._spike_key('i')}, now) < -expm1(-mean)"]
-            mark = "mean" if spike.rate is not None else mark
+            if spike.rate is not None:
+                mark = "mean"
+                lines += ["has_fired = has_fired | (mean > 16.0)"]  # the number is then a sum of draws, which may be 0
             if spike.refractory is not None:
                 lines += ["has_fired = has_fired & (wait <= 0.0)"]
         wanted = {f"r_{state}": expression for state, expression in parts.reset.items()}
@@ -257,12 +263,10 @@ class Source:
 
     def _emit(self) -> str:
         spike = self.variant.description.spike
-        drawn = f"number_of(uniform_number({self._spike_key('uint64(lane)')}, now), found)"
+        drawn = f"number_of({self._spike_key('uint64(lane)')}, now, found)"
         text = _EMIT_COUNTED if spike.is_counted else _EMIT
-        return text.strip("\n").format(mark=self._mark, lanes=LANES, number=drawn if spike.is_random else "int(found)")
-
-    def _states_of(self, expression: Expression) -> frozenset[str]:
-        return self.variant.equations.symbols_of(expression) & {*self.variant.states}
+        number = drawn if spike.is_random else "int(min(found, 2.0 * MOST_SPIKES))"
+        return text.strip("\n").format(mark=self._mark, lanes=LANES, number=number)
 
     # -- quadratic -------------------------------------------------------------------------------------------------
 
@@ -306,21 +310,28 @@ class Source:
             f"d = state[at + uint64({self._mark}) + i]",
             "if d == EASY:",
             "    continue",
+            "if m == room:",
+            "    return room",
             f"y, left = {square} * state[at + uint64({place}) + i] + {half}, dt",
             f"wait = state[at + uint64({self._wait}) + i]",
-            "while True:",
+            "is_finite = (d - d) + (y - y) == 0.0",
+            "y = y if is_finite else math.nan",
+            "while is_finite:",
             "    if wait >= left:",
             "        wait -= left",
             "        break",
             "    left, wait = left - wait, 0.0",
-            f"    until = max(time_to_peak(y, d, {peak}), 0.0)",
-            "    if until > left:",
+            f"    until = time_to_peak(y, d, {peak})",
+            "    if not until <= left:",
             "        y = flow(y, d, left)",
             "        break",
+            "    until = max(until, 0.0)",
             f"    left, wait, y = left - until, {refractory}, {self._constant('1reset')}",
             f"    spikes[m] = (b * {LANES} + lane) * parts + part",
-            "    early[m] = left / dt",
+            "    early[m] = min(left / dt, BELOW_ONE)",
             "    m += 1",
+            "    if m == room:",
+            "        return room",
             f"state[at + uint64({place}) + i] = (y - {half}) / {square}",
             f"state[at + uint64({self._wait}) + i] = wait",
         ]

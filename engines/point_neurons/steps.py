@@ -1,6 +1,7 @@
 """Kernels of steps: populations are moved one after the other, then spikes of all parts are brought to their targets.
 
 move    moves the neurons of a part on by some steps, no spike of which is felt before the last is done
+look    whether all states are finite
 run     over a window, where all parts are threads of one process: moves, then brings; threads meet between the two
 """
 # mypy: disable-error-code="no-untyped-def"
@@ -18,6 +19,29 @@ from engines.point_neurons.pointers import call_observe, call_update, place
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _LOOK_EVERY = 128
+
+
+@_kernel
+def look(own, plan, number, arrays):
+    """Note the first state of a neuron in a part that is not finite, unless something is noted already."""
+    state = arrays.state[own]
+    for p in range(len(plan.update)):
+        if number.broken[own] >= 0:
+            return
+        each = (plan.first_state[p + 1] - plan.first_state[p]) // max(plan.blocks[p], 1)
+        for b in range(plan.blocks[p]):
+            lanes, at = min(LANES, plan.count[own, p] - b * LANES), plan.first_state[p] + b * each  # others are of no neuron
+            for first in range(at, at + each - 2 * LANES, LANES):  # without what is left of being refractory, and the mark
+                wrong = False
+                for lane in range(lanes):
+                    x = state[uint64(first + lane)]
+                    wrong |= (x - x) != 0.0
+                if wrong:
+                    lane = 0
+                    while (state[first + lane] - state[first + lane]) == 0.0:
+                        lane += 1
+                    number.broken[own] = first + lane
+                    return
 
 
 @_kernel
@@ -56,8 +80,13 @@ def move(part, own, count, done, first_step, dt, plan, number, arrays, inputs, s
                 place(drive, (done + n) * row_drive + plan.first_drive[p]), place(each, (done + n) * row_each + plan.first_own[p]),
                 place(my_spikes, 0), place(my_early, 0), m, len(my_spikes),
             )  # fmt: skip
+            if m == len(my_spikes):  # there is room for one more than can be; a neuron with too many says so in this way
+                number.broken[own] = len(state) + p
+                m = before
             ends[part, n, p] = m
             counts[own, done + n, p] = m - before
+            for s in range(before, m):
+                counts[own, done + n, p] += int(my_early[s])
             for q in range(plan.first_observed[own, p], plan.first_observed[own, p + 1]):
                 observed[done + n, plan.observed_column[own, q]] = call_observe(
                     plan.observe[p], plan.observed_which[own, q], plan.observed_local[own, q], place(state, at),
@@ -65,13 +94,8 @@ def move(part, own, count, done, first_step, dt, plan, number, arrays, inputs, s
                 )  # fmt: skip
         for q in range(sums):
             mean[slot * sums + q] = 0
-        if m == len(my_spikes):  # there is room for one more than neurons of one spike a step can fire
-            number.broken[own] = len(state)
-        if step % _LOOK_EVERY == 0 and number.broken[own] < 0:
-            for s in range(len(state)):
-                if (state[s] - state[s]) != 0.0:
-                    number.broken[own] = s
-                    break
+        if step % _LOOK_EVERY == 0:
+            look(own, plan, number, arrays)
     return m
 
 
@@ -93,7 +117,11 @@ def run(
         keys, kept = keep(keys, kept, m, part, count, done, plan, number, now_spikes, now_early, now_ends)
         if threads > 1:
             meet(number.meetings, threads, turn)  # two sets of spikes: who is ahead by one interval writes into the other
-        bring(part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, plastic, now_spikes, now_ends)
+        bring(
+            part, own, count, done, first_step, plan, number, arrays, synapses, mean_field, plastic, now_spikes, now_early, now_ends
+        )  # fmt: skip
         turn += 1
         done += count
+    if steps > 0:
+        look(own, plan, number, arrays)
     return keys[:kept]

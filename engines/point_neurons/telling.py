@@ -22,6 +22,17 @@ def tell(path: Path) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+GENERATOR = """\
+Spikes at given times  (model: spike_generator)
+
+A population of sources that listen to nothing, each of which spikes at the times that the scenario gives: above 0 ms, and moved to
+the end of the step that they are in. `from` of a projection may name it.
+
+size    neurons
+times   a list of times for each neuron, such as [["5 ms", "25 ms"], ["40 ms"]]
+file    in place of times: .h5 in SONATA's form, or .csv of times in ms and neurons, counted from 0"""
+
+
 def _states(model: NeuronDescription) -> list[tuple[str, ...]]:
     """As of any description, with starts that rest on parameters."""
     starts = {name: f"{value} at t = 0" for name, value in model.initial.items()}

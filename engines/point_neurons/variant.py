@@ -147,6 +147,9 @@ def quadratic_part(description: NeuronDescription, equations: Equations) -> Quad
     slope = derivatives.of(equations.derivatives[state], state)
     derivatives.add("1slope", slope)
     twice = derivatives.of(slope, state)
+    if isinstance(twice.tree, ast.Constant) and twice.tree.value == 0.0:
+        why = f"its derivative has no square of it: {equations.derivatives[state].text}"
+        raise CosimError(f"{state!r} cannot be integrated quadratically", why=why, mend="use integrator: exact, or rk4")
     found = Equations(equations.dimensions, derivatives.expressions, {}, {}, {})
     if not found.symbols_of(twice) <= description.parameters.keys() or not found.symbols_of(slope) <= {
         *description.parameters,

@@ -501,7 +501,10 @@ def test_delays_take_a_byte_or_two(delay: list[float], kind: type, size: int) ->
     assert synapses.delays.dtype == kind
     need = memory_needed(net)
     assert need.synapse_bytes == len(synapses.targets) * (4 + 4 + size)
-    assert need.total_bytes == sum(array.nbytes for array in synapses[2:4]) + synapses.weights.nbytes + synapses.delays.nbytes
+    assert (
+        need.synapse_bytes + need.row_bytes
+        == sum(array.nbytes for array in synapses[2:4]) + synapses.weights.nbytes + synapses.delays.nbytes
+    )
 
 
 @pytest.mark.parametrize(("delay", "steps"), [(None, 0), ("1.5 ms", 5), ("1 ms", 0)])
@@ -551,7 +554,7 @@ def test_the_shortest_delay_is_that_between_populations_and_the_longest_that_of_
     _, _, wiring = joined(net, links={"i": np.full(3, 200_000)})
     assert (wiring.shortest, wiring.longest) == (5, 28)
     alone = joined(network())[2]
-    assert (alone.shortest, alone.longest) == (1, 1)
+    assert (alone.shortest, alone.longest) == (16, 1)  # nothing is exchanged
 
 
 # -- the mean field ------------------------------------------------------------------------------------------------------------
@@ -735,12 +738,22 @@ def test_a_network_that_does_not_fit_is_refused_with_numbers() -> None:
     need = memory_needed(net, parts=4)
     assert need.synapse_bytes == 9e9
     assert need.row_bytes == 8 * 4 * 100_001
-    refuse_too_large(need, available=9.1e9)
+    refuse_too_large(need, available=9.4e9)
     with pytest.raises(CosimError) as caught:
         refuse_too_large(need, available=4 * 2**30)
-    assert "need 8.38 GiB (1e+09 synapses × 9 bytes), this machine has 4 GiB" in caught.value.what
+    assert "needs 8.67 GiB (1e+09 synapses × 9 bytes + " in caught.value.what
     assert caught.value.where == "params.projections.x"
-    refuse_too_large(memory_needed(network(rule="fixed_indegree", indegree=3)))  # this machine has 1 MiB
+    refuse_too_large(memory_needed(network(rule="fixed_indegree", indegree=3)))  # this machine has 10 MiB
+
+
+def test_a_long_delay_needs_memory_at_every_neuron() -> None:
+    need = memory_needed(network(64_000, 64, rule="fixed_indegree", indegree=1, delay=1000.0))
+    # 10 000 steps and the 65 until spikes are exchanged fit into 2^14; both populations have two receptors
+    assert need.slots == 2**14
+    assert need.ring_bytes == 8 * 2**14 * 2 * (64_000 + 64)
+    with pytest.raises(CosimError, match=r"the network needs 15\.7 GiB .* of 16384 steps of what is under way") as caught:
+        refuse_too_large(need, available=8 * 2**30)
+    assert "shorter delays" in caught.value.mend
 
 
 def test_scenario_errors_are_raised_for_several_links() -> None:

@@ -58,10 +58,30 @@ def test_a_draw_depends_on_the_number_of_the_neuron_alone() -> None:
     assert np.array_equal(values(100, **given), values(1000, **given)[:100])
 
 
-def test_what_is_never_drawn_becomes_the_nearest_bound() -> None:
-    """8 standard deviations out, 100 draws do not reach."""
-    assert np.all(values(50, normal=["0 mV", "1 mV"], low="8 mV") == pytest.approx(0.008, abs=0))
-    assert np.all(values(50, normal=["0 mV", "1 mV"], high="-8 mV") == pytest.approx(-0.008, abs=0))
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"uniform": [1.0, 5.0], "low": 2.0, "high": 4.0}, 0.5),
+        ({"uniform": [1.0, 1.0], "low": 1.0}, 1.0),
+        ({"normal": [1.0, 2.0], "low": 0.0, "high": 2.5}, stats.norm(1, 2).cdf(2.5) - stats.norm(1, 2).cdf(0)),
+        ({"normal": [1.0, 0.0], "high": 1.0}, 1.0),
+        ({"lognormal": [2.0, 0.5], "low": 1.5}, stats.lognorm(0.5, scale=2).sf(1.5)),
+        ({"lognormal": [-2.0, 0.5], "low": -3.0, "high": 0.0}, stats.lognorm(0.5, scale=2).cdf(3)),
+        ({"exponential": 3.0, "high": 2.0}, stats.expon(scale=3).cdf(2)),
+        ({"exponential": -3.0, "low": -5.0, "high": -1.0}, stats.expon(scale=3).cdf(5) - stats.expon(scale=3).cdf(1)),
+        ({"lorentzian": [0.0, 1.0]}, 1.0),
+    ],
+)
+def test_how_many_draws_are_kept_is_known_beforehand(given: dict[str, Any], expected: float) -> None:
+    assert numbers_of(Distribution(**given), "1").kept == pytest.approx(expected, rel=1e-12)
+
+
+def test_no_value_piles_up_at_a_bound_and_what_would_is_refused() -> None:
+    found = values(20_000, unit="1", normal=[0.0, 1.0], low=1.5)  # keeps 0.067
+    assert found.min() > 1.5
+    assert stats.kstest(found, stats.truncnorm(1.5, np.inf).cdf).pvalue > LEAST_P
+    with pytest.raises(CosimError, match=r"only 0\.023 of the draws lie from 2 to inf mV"):
+        numbers_of(Distribution(normal=(0.0, 1.0), low=2.0), "mV")
 
 
 @pytest.mark.parametrize(
