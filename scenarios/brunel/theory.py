@@ -1,4 +1,4 @@
-"""Brunel's network on paper: where a neuron's input has mean mu and variance sigma²/2, white, it fires with the rate and CV
+"""Brunel's network on paper: a neuron whose potential noise would give mean mu and variance sigma²/2 fires with the rate and CV
 
 1/nu = t_ref + tau sqrt(pi) int_a^b e^(u²) (1 + erf u) du                       a = (V_reset - mu)/sigma, b = (V_th - mu)/sigma
 CV² = 2 pi (nu tau)² int_a^b e^(x²) int_-inf^x e^(y²) (1 + erf y)² dy dx

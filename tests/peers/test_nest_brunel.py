@@ -18,7 +18,7 @@ from scenarios.brunel.measures import Activity
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SEEDS, NEST_SEEDS = (1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3)
-SPANS_MS = {"brunel": (200, 700), "brunel/sr": (99, 201), "brunel/si_fast": (200, 700), "brunel/si_slow": (300, 1800)}
+SPANS_MS = {"brunel": (150, 550), "brunel/sr": (99, 201), "brunel/si_fast": (150, 550), "brunel/si_slow": (300, 1500)}
 """Of what is measured; SR after a volley at the start, for whole periods of 3 ms."""
 MEASURES = ("rate_hz", "irregularity", "fluctuation", "rhythm_hz")
 LEAST = {"rate_hz": 0.5, "irregularity": 0.005, "fluctuation": 0.02, "rhythm_hz": 0.5}
