@@ -47,7 +47,8 @@ def _races(case: str, threads: int, repeats: int, milliseconds: int) -> list[Row
         mine, other = _median(ours, "run_s"), _median(theirs, "run_s")
         size = f"{ours[0]['neurons']} / {ours[0]['synapses']:.3g}"
         memory = f"{_median(ours, 'peak_mib'):.0f} against {_median(theirs, 'peak_mib'):.0f} MiB"
-        note = f"{other / mine:.1f} x as fast, owed {owed:g} x; {ours[0]['rate_hz']:.2f} against {theirs[0]['rate_hz']:.2f} Hz; {memory}"
+        rates = f"{ours[0]['rate_hz']:.2f} against {theirs[0]['rate_hz']:.2f} Hz"
+        note = f"{other / mine:.1f} x as fast, owed {owed:g} x; {rates}; {memory}"
         title, per_second = f"{case}, {threads} thread{'s' * (threads > 1)}, against {theirs[0]['version']}", 1000.0 / milliseconds
         rows.append(
             Row(title, size, mine * per_second, other * per_second, other * per_second / owed, "s/s", repeats, note=note,

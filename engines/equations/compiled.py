@@ -7,7 +7,6 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
@@ -32,27 +31,22 @@ def imports_of(code: str) -> list[str]:
     return [f"from engines.equations.{file} import {', '.join(names)}" for file, names in used.items() if names]
 
 
-def load_compiled(
-    title: str, code: str, log: logging.Logger, *beside: Path, first: Callable[[ModuleType], object] = lambda module: None
-) -> ModuleType:
-    """The module of some code, compiled or read from disk: functions that carry their signatures when it is imported.
+def load_compiled(title: str, code: str, log: logging.Logger) -> ModuleType:
+    """The module of some code, kept under the hash of it and of all files of ours that it rests on.
+
+    Its functions carry their signatures, so they are compiled, or read from disk, when it is imported.
 
     Parameters
     ----------
     title
         What a user is told is being compiled.
-    beside
-        Files that are part of the hash, besides those that the code imports from ours, and those that these import.
-    first
-        Calls functions of the module that have no signatures, so that they are compiled here too.
     """
     key = hashlib.sha256()
     behind = modules_behind(code)
-    for text in (version("numba"), code, *behind.values(), *_texts(*beside)):
+    for text in (version("numba"), code, *behind.values()):
         key.update(text.encode() + b"\0")
     name = key.hexdigest()[:24]
     if (known := sys.modules.get(f"cosim_kernels_{name}")) is not None:
-        first(known)
         return known
     _find_room()
     folder = made_once("kernels", name, lambda made: _write(made / "kernel.py", code))
@@ -62,7 +56,6 @@ def load_compiled(
     began = time.perf_counter()
     stamp(*(import_module(other) for other in behind))
     module = _import(f"cosim_kernels_{name}", folder / "kernel.py")
-    first(module)
     if not compiled:
         log.info("compiled %s in %.1f s", title, time.perf_counter() - began)
     return module
@@ -75,10 +68,6 @@ def _find_room() -> None:
     cache, is_lasting = writable_cache()
     if not is_lasting and not numba.config.CACHE_DIR:
         numba.config.CACHE_DIR = str(cache / "numba")
-
-
-def _texts(*paths: Path) -> list[str]:
-    return [path.read_text(encoding="utf-8") for path in paths]
 
 
 def _write(path: Path, code: str) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Window
 from engines.equations.dimensions import si_factor
+from engines.equations.quantities import number
 from engines.neural_mass.network import Network
 from engines.neural_mass.params import ChangeParams, StimulusParams
 from engines.neural_mass.symbols import Symbols
-from engines.equations.quantities import number
 from engines.neural_mass.values import by_region, unit_of
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,6 @@ WORTH_THREADS = 20_000
 """States times steps from which replicas are shared out: handing them to threads takes some 50 us."""
 MOST_ROOMS, FREE = 4, 3
 """Arrays that are kept for later windows; what counts references of one that nobody else holds: list, loop and count."""
-_BESIDE = Path(__file__).with_name("sums.py")
 
 
 class Simulation:
@@ -55,7 +53,7 @@ class Simulation:
         self.noisy = self._noisy_states()
         source = self._source()
         self._source_channels = source.channels
-        self.kernel = load_compiled(f"{params.model.stem} ({params.integrator})", source.code(), log, _BESIDE)
+        self.kernel = load_compiled(f"{params.model.stem} ({params.integrator})", source.code(), log)
         from engines.equations import randoms
 
         kept, simulated = regions.kept, regions.simulated

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Setup, format_ns
 from engines.equations.dimensions import si_factor
+from engines.equations.quantities import number
 from engines.neural_mass.network import Network
 from engines.neural_mass.params import TuneParams
 from engines.neural_mass.rest import Rest, simulation_of, symbols_of
 from engines.neural_mass.symbols import Symbols
-from engines.equations.quantities import number
 from engines.neural_mass.values import unit_of, unit_of_output
 from engines.neural_mass.wiring import Regions
 

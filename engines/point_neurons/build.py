@@ -6,30 +6,27 @@ import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from cosim.sdk import Setup
 from engines.equations.compiled import load_compiled
-from engines.point_neurons.connect import connect, connect_plastic
-from engines.point_neurons.delays import links_of
+from engines.point_neurons.connections.connect import connect, connect_plastic
+from engines.point_neurons.connections.delays import links_of
+from engines.point_neurons.connections.lists import Edges
+from engines.point_neurons.connections.memory import available_bytes, memory_needed, refuse_too_large
+from engines.point_neurons.connections.projections import groups_of
+from engines.point_neurons.connections.quanta import quanta_of
+from engines.point_neurons.connections.synapses import MeanField, Synapses
 from engines.point_neurons.generators import generator_spikes
+from engines.point_neurons.kernels.source import Source
 from engines.point_neurons.layout import Layout
-from engines.point_neurons.lists import Edges
-from engines.point_neurons.memory import available_bytes, memory_needed, refuse_too_large
 from engines.point_neurons.params import ModulatorInput, Network, SpikesInput
 from engines.point_neurons.plan import Population, make_plan
 from engines.point_neurons.plasticity.learning import Learning
 from engines.point_neurons.populations import make_populations
-from engines.point_neurons.projections import groups_of
-from engines.point_neurons.quanta import quanta_of
 from engines.point_neurons.simulation import Simulation
-from engines.point_neurons.source import Source
-from engines.point_neurons.synapses import MeanField, Synapses
 from engines.point_neurons.traffic import Traffic
-
-_BESIDE = [Path(__file__).with_name(f"{name}.py") for name in ("pointers", "quadratic", "layout")]
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def build(network: Network, seed: int, setup: Setup, edges: Mapping[str, Edges] 
     learning = Learning(
         wiring.plastic, plastic_synapses, layout, len(groups_of(network)), modulators, network.dt, setup.log, setup.comm
     )
-    kernels = [load_compiled(_title(item), Source(item.variant).code(), setup.log, *_BESIDE) for item in populations]
+    kernels = [load_compiled(_title(item), Source(item.variant).code(), setup.log) for item in populations]
     plan, sources = make_plan(populations, kernels, layout)
     first_channel = np.cumsum([0, *(item.size for item in network.populations.values())])
     interval = min(wiring.shortest, learning.interval)

@@ -11,10 +11,16 @@ from cosim.sdk.errors import raise_all
 from engines.equations.dimensions import si_factor
 from engines.equations.quantities import number
 from engines.equations.stepping import refuse_misfits
+from engines.point_neurons.connections.checks import check_projections
+from engines.point_neurons.connections.lists import Edges
+from engines.point_neurons.connections.positions import position_faults
+from engines.point_neurons.connections.projections import neurons_of
+from engines.point_neurons.connections.receptors import receptor_of
 from engines.point_neurons.description import read_model
 from engines.point_neurons.distributions import numbers_of
 from engines.point_neurons.generators import spikes_of
-from engines.point_neurons.lists import Edges
+from engines.point_neurons.kernels.refractory import refuse_broken_steps
+from engines.point_neurons.kernels.variant import linear_part
 from engines.point_neurons.params import (
     Distribution,
     DriveInput,
@@ -26,12 +32,6 @@ from engines.point_neurons.params import (
     Value,
 )
 from engines.point_neurons.plasticity.checks import check_plasticity
-from engines.point_neurons.positions import position_faults
-from engines.point_neurons.projection_checks import check_projections
-from engines.point_neurons.projections import neurons_of
-from engines.point_neurons.receptors import receptor_of
-from engines.point_neurons.refractory import refuse_broken_steps
-from engines.point_neurons.variant import linear_part
 
 OUTPUTS = ("spikes", "rate")
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from cosim.sdk import Payload, Port, Samples, Setup, Space, Spikes, Window
 from engines.equations.dimensions import si_factor
 from engines.point_neurons.check import check
+from engines.point_neurons.connections.lists import Edges
+from engines.point_neurons.connections.projections import neurons_of
 from engines.point_neurons.description import model_file, read_model, shipped
-from engines.point_neurons.lists import Edges
 from engines.point_neurons.params import DriveInput, ModulatorInput, Network, RateInput, SpikesInput
 from engines.point_neurons.plasticity.records import weight_ports
-from engines.point_neurons.projections import neurons_of
 from engines.point_neurons.recorded import columns_of, recorded_ports
 
 

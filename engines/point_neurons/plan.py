@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.equations.randoms import key_of, streams
+from engines.point_neurons.kernels.variant import Variant
 from engines.point_neurons.layout import LANES, Layout, in_blocks
-from engines.point_neurons.variant import Variant
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Setup
-from engines.point_neurons.constants import constants_of, initial_of, parameters_of
+from engines.point_neurons.connections.projections import neurons_of
+from engines.point_neurons.connections.quanta import receptor_and_weight
 from engines.point_neurons.description import read_model
+from engines.point_neurons.kernels.constants import constants_of, initial_of, parameters_of
+from engines.point_neurons.kernels.variant import Variant
 from engines.point_neurons.layout import LANES
 from engines.point_neurons.params import DriveInput, Network, RateInput
 from engines.point_neurons.params import Population as Given
 from engines.point_neurons.plan import Population, Source
-from engines.point_neurons.projections import neurons_of
-from engines.point_neurons.quanta import receptor_and_weight
 from engines.point_neurons.recorded import columns_of
-from engines.point_neurons.variant import Variant
 
 
 def make_populations(network: Network, seed: int, quanta: Sequence[NDArray[np.float64]], setup: Setup) -> list[Population]:

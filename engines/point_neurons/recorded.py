@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cosim.sdk import Port, Space
+from engines.point_neurons.connections.projections import neurons_of
 from engines.point_neurons.params import Network
-from engines.point_neurons.projections import neurons_of
 
 
 def columns_of(network: Network) -> dict[str, list[tuple[str, int]]]:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, format_ns
 from engines.equations.stamps import is_kept, stamp
-from engines.point_neurons import delivery
-from engines.point_neurons import steps as kernels
-from engines.point_neurons.background import GUIDE, MOST_SPIKES, TABLE
+from engines.point_neurons.connections.synapses import MeanField, Synapses
+from engines.point_neurons.kernels import delivery
+from engines.point_neurons.kernels import steps as kernels
+from engines.point_neurons.kernels.background import GUIDE, MOST_SPIKES, TABLE
 from engines.point_neurons.layout import LANES, Layout, from_blocks, in_blocks
 from engines.point_neurons.plan import Background, Plan, Population
 from engines.point_neurons.plasticity.learning import Learning
 from engines.point_neurons.ranks import Ranks
-from engines.point_neurons.synapses import MeanField, Synapses
 
 stamp(kernels)
 Floats = NDArray[np.float64]

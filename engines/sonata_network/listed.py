@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cosim.sdk import CosimError
-from engines.point_neurons.lists import Edges, edges_of
+from engines.point_neurons.connections.lists import Edges, edges_of
 from engines.point_neurons.params import Network, Projection
 from engines.sonata_network.faults import Faults
 from engines.sonata_network.files import dataset, open_file, populations_in

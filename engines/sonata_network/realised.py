@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
 from engines.equations.dimensions import si_factor
+from engines.point_neurons.connections.positions import dimensions_of, positions_of
+from engines.point_neurons.connections.projections import groups_of, neurons_of
 from engines.point_neurons.params import Generator, Network, Population
-from engines.point_neurons.positions import dimensions_of, positions_of
-from engines.point_neurons.projections import groups_of, neurons_of
 from engines.sonata_network.listed import edges_for
 from engines.sonata_network.templates import TEMPLATES, Template
 
@@ -40,9 +40,9 @@ class Realised:
     """
 
     def __init__(self, network: Network, seed: int) -> None:
-        from engines.point_neurons.connect import connect  # compiles
+        from engines.point_neurons.connections.connect import connect  # compiles
+        from engines.point_neurons.connections.quanta import quanta_of
         from engines.point_neurons.layout import Layout
-        from engines.point_neurons.quanta import quanta_of
 
         self._network, self._seed, self._neurons = network, seed, neurons_of(network)
         sizes = tuple(population.size for population in self._neurons.values())
@@ -53,7 +53,7 @@ class Realised:
 
     def parameters(self, name: str) -> dict[str, float | Floats]:
         """Of a population, by NEST's names and in its units; states at time 0 among them."""
-        from engines.point_neurons.constants import initial_of, parameters_of
+        from engines.point_neurons.kernels.constants import initial_of, parameters_of
 
         population = self._neurons[name]
         described, template = population.description, _template(population)

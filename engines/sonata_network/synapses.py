@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
-from engines.point_neurons.lists import Edges as Listed
-from engines.point_neurons.lists import edges_of
+from engines.point_neurons.connections.lists import Edges as Listed
+from engines.point_neurons.connections.lists import edges_of
 from engines.point_neurons.params import Network, Projection
 from engines.sonata_network.circuit import Circuit
 from engines.sonata_network.edges import Connections

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
 from engines.point_neurons.check import check
+from engines.point_neurons.connections.projections import groups_of
 from engines.point_neurons.params import Generator, Network, Population, SpikesInput
-from engines.point_neurons.projections import groups_of
 from engines.sonata_network.faults import Faults
 from engines.sonata_network.files import mark
 from engines.sonata_network.listed import edges_for

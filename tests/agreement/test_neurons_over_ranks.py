@@ -58,7 +58,12 @@ def scenario(ranks: int = 1, threads: int = 1) -> dict:
         "links": {
             "in": {"from": "one.spikes", "to": "wide.x", "delay": "2 ms"},
             "rates": {"from": "one.rate", "to": "wide.drive", "delay": "2 ms", "via": [{"scale": {"factor": 10}}]},
-            "out": {"from": "wide.V[0:1]", "to": "one.x", "delay": "2 ms", "via": [{"scale": {"factor": 1, "unit": "pA", "quantity": "current"}}]},
+            "out": {
+                "from": "wide.V[0:1]",
+                "to": "one.x",
+                "delay": "2 ms",
+                "via": [{"scale": {"factor": 1, "unit": "pA", "quantity": "current"}}],
+            },
             "tape": {"from": "tape.out", "to": "wide.push"},
         },
         "record": {"streams": ["wide.spikes", "wide.V", "wide.rate", "one.spikes"]},

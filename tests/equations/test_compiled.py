@@ -75,16 +75,6 @@ def test_code_that_changes_gets_another_folder(tmp_path):
     assert len(list((tmp_path / "cosim" / "kernels").iterdir())) == 2
 
 
-def test_functions_that_the_code_imports_are_part_of_its_key(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    beside = tmp_path / "beside.py"
-    files = []
-    for text in ("a = 1", "a = 2", "a = 1"):
-        beside.write_text(text)
-        files.append(load_compiled("a test", CODE, logging.getLogger(__name__), beside).__file__)
-    assert files[0] == files[2] != files[1]
-
-
 def test_processes_that_compile_at_once_all_succeed(tmp_path):
     found = [told(process)[1] for process in [start(tmp_path) for _ in range(3)]]
     assert [value for value, *_ in found] == [6.25] * 3

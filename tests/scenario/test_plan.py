@@ -430,8 +430,9 @@ def test_a_translator_that_raises_is_named_with_its_link_and_frame(tmp_path):
 def test_a_fault_that_an_engine_tells_of_a_key_of_its_own_has_the_line_of_that_key(tmp_path):
     file = tmp_path / "scenario.yaml"
     file.write_text(
-        "cosim: 1\nabout: {name: s}\nclock: {stop: 10 ms}\nengines:\n  c:\n    use: point_neurons\n    window: 1 ms\n    params:\n"
-        "      populations:\n        a:\n          model: iaf_psc_exp\n          size: 4\n          parameters:\n            tau_m: [1 ms]\n"
+        "cosim: 1\nabout: {name: s}\nclock: {stop: 10 ms}\nengines:\n  c:\n    use: point_neurons\n    window: 1 ms\n"
+        "    params:\n      populations:\n        a:\n          model: iaf_psc_exp\n          size: 4\n          parameters:\n"
+        "            tau_m: [1 ms]\n"
     )
     report = cosim.check(file)
     (fault,) = report.faults

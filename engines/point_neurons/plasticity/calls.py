@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from engines.point_neurons.kernels.pointers import place
 from engines.point_neurons.plasticity.card import ENTRIES, SETTLED
 from engines.point_neurons.plasticity.doses import take_up
 from engines.point_neurons.plasticity.pointers import call_depart, call_look, call_spike, call_sweep, numbers_at
-from engines.point_neurons.pointers import place
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _LENGTH, _EPOCH, _PROGRESS = len(ENTRIES), ENTRIES.index("epoch"), ENTRIES.index("progress")

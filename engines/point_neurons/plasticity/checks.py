@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cosim.sdk import CosimError, did_you_mean, format_ns, nearest_multiples
+from engines.point_neurons.connections.projections import Plan, bounds_of, plans_for
 from engines.point_neurons.params import Distribution, Network, Projection
 from engines.point_neurons.plasticity.lines import line_faults
 from engines.point_neurons.plasticity.params import WeightRecord
 from engines.point_neurons.plasticity.records import count_of
 from engines.point_neurons.plasticity.rule import PlasticityRule
-from engines.point_neurons.projections import Plan, bounds_of, plans_for
 
 
 def check_plasticity(network: Network, taken: tuple[str, ...]) -> list[CosimError]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,19 +13,18 @@ from numpy.typing import NDArray
 from cosim.sdk import CosimError
 from cosim.sdk.errors import raise_all
 from engines.equations.compiled import load_compiled
+from engines.point_neurons.connections.synapses import Synapses
+from engines.point_neurons.connections.wiring import Stored
 from engines.point_neurons.layout import Layout
 from engines.point_neurons.plasticity import calls
 from engines.point_neurons.plasticity.card import Plastic, Share
 from engines.point_neurons.plasticity.shares import Learner, share_of
 from engines.point_neurons.plasticity.source import code_of
 from engines.point_neurons.ranks import Ranks
-from engines.point_neurons.synapses import Synapses
-from engines.point_neurons.wiring import Stored
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 MOST_STEPS = 65535
-_BESIDE = [Path(__file__).with_name(f"{name}.py") for name in ("card", "doses", "flows", "pointers")]
 
 
 class Learning:
@@ -190,7 +188,7 @@ def _labels(stored: Sequence[Stored]) -> list[str]:
 
 
 def _compiled(learner: Learner, log: logging.Logger) -> ModuleType:
-    return load_compiled(f"the plasticity of {learner.label}", code_of(learner.rule), log, *_BESIDE)
+    return load_compiled(f"the plasticity of {learner.label}", code_of(learner.rule), log)
 
 
 def _addresses(kernels: Sequence[ModuleType], function: str) -> Integers:

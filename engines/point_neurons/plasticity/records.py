@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cosim.sdk import Port, Space
+from engines.point_neurons.connections.projections import partners_of, plans_for
 from engines.point_neurons.params import Network
 from engines.point_neurons.plasticity.params import WeightRecord
-from engines.point_neurons.projections import partners_of, plans_for
 
 
 def count_of(network: Network, name: str) -> int | None:

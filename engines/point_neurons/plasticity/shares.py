@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.point_neurons.delays import Steps
+from engines.point_neurons.connections.delays import Steps
+from engines.point_neurons.connections.projections import Plan, bounds_of
+from engines.point_neurons.connections.synapses import NONE, Synapses
+from engines.point_neurons.connections.wiring import Stored
 from engines.point_neurons.layout import LANES, Layout
 from engines.point_neurons.plasticity.card import NEVER, WHOLES, Floats, Share
 from engines.point_neurons.plasticity.flows import fading
 from engines.point_neurons.plasticity.rule import PlasticityRule, Rule
-from engines.point_neurons.projections import Plan, bounds_of
-from engines.point_neurons.synapses import NONE, Synapses
-from engines.point_neurons.wiring import Stored
 
 _FEWEST = 32  # records of a neuron's past: synapses of silent sources are brought up to date when half of them are used
 _EPOCH = 4.0  # time constants of an eligibility, at most

@@ -16,17 +16,17 @@ import pytest
 from scipy import stats
 
 from cosim.sdk import HELD, NOT_FED, CosimError, ScenarioError
-from engines.point_neurons.connect import connect
+from engines.point_neurons.connections.checks import check_projections
+from engines.point_neurons.connections.connect import connect
+from engines.point_neurons.connections.lists import Edges, edges_of
+from engines.point_neurons.connections.memory import expected_synapses, memory_needed, refuse_too_large
+from engines.point_neurons.connections.positions import positions_of
+from engines.point_neurons.connections.projections import neurons_of
+from engines.point_neurons.connections.quanta import quanta_of, quantum_of
+from engines.point_neurons.connections.synapses import NONE, MeanField, Synapses
+from engines.point_neurons.connections.wiring import Listing, Wiring
 from engines.point_neurons.layout import LANES, Layout
-from engines.point_neurons.lists import Edges, edges_of
-from engines.point_neurons.memory import expected_synapses, memory_needed, refuse_too_large
 from engines.point_neurons.params import Network
-from engines.point_neurons.positions import positions_of
-from engines.point_neurons.projection_checks import check_projections
-from engines.point_neurons.projections import neurons_of
-from engines.point_neurons.quanta import quanta_of, quantum_of
-from engines.point_neurons.synapses import NONE, MeanField, Synapses
-from engines.point_neurons.wiring import Listing, Wiring
 
 LEAST_P = 1e-4  # of seeded tests: one in ten thousand right programs would fail, and this one does not
 PSC, DELTA, QIF = "iaf_psc_exp", "iaf_psc_delta", "qif"
@@ -722,8 +722,8 @@ def test_projections_are_checked_without_numba() -> None:
     code = """
 import sys
 from engines.point_neurons.params import Network
-from engines.point_neurons.memory import memory_needed
-from engines.point_neurons.projection_checks import check_projections
+from engines.point_neurons.connections.memory import memory_needed
+from engines.point_neurons.connections.checks import check_projections
 box = {"model": "iaf_psc_exp", "size": 30, "extent": (9.0, 9.0)}
 rule = {"rule": "distance", "profile": "step", "probability": 1.0, "length": 5.0, "weight": {"normal": [9, 1]}}
 network = Network(populations={"a": box}, projections={"x": {"from": "a", "to": "a", **rule}})

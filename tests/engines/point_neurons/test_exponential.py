@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from engines.point_neurons.exponential import exponentials
+from engines.point_neurons.kernels.exponential import exponentials
 
 TAU_M, TAU_S, C_M = 10e-3, 2e-3, 250e-12  # s, s, F
 

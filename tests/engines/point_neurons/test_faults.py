@@ -13,8 +13,8 @@ from cosim.sdk import CosimError, ScenarioError
 from engines.point_neurons import Network, PointNeurons
 from engines.point_neurons import build as building
 from engines.point_neurons.check import check
+from engines.point_neurons.connections.projections import plans_of
 from engines.point_neurons.description import read_model
-from engines.point_neurons.projections import plans_of
 
 LIF = {"model": "iaf_psc_exp", "size": 20}
 

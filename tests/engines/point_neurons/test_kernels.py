@@ -12,7 +12,7 @@ from running import run
 import cosim
 from cosim.sdk import CosimError
 from engines.equations import stamps
-from engines.point_neurons import delivery, steps
+from engines.point_neurons.kernels import delivery, steps
 
 SOURCE = {"model": "poisson_generator", "size": 1}
 CURRENT = {"c": {"kind": "drive", "to": "n"}}
@@ -176,7 +176,7 @@ def test_a_linear_model_has_no_quadratic_integration():
 
 
 @pytest.mark.parametrize(
-    "changed", ["engines.point_neurons.background", "engines.point_neurons.plasticity.calls", "engines.equations.maths"]
+    "changed", ["engines.point_neurons.kernels.background", "engines.point_neurons.plasticity.calls", "engines.equations.maths"]
 )
 def test_kernels_are_compiled_anew_when_a_file_that_they_rest_on_has_changed(changed, monkeypatch):
     run(1, populations={"g": SOURCE})  # compiled now, if not before
@@ -192,5 +192,5 @@ def test_kernels_are_compiled_anew_when_a_file_that_they_rest_on_has_changed(cha
     monkeypatch.undo()
     stamps.stamp(steps)
     assert not is_run_kept
-    assert is_bring_kept == (changed == "engines.point_neurons.background")  # which brings nothing
+    assert is_bring_kept == (changed == "engines.point_neurons.kernels.background")  # which brings nothing
     assert stamps.is_kept(steps.run)

@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chisquare, kstest, poisson
 
-from cosim.sdk import CosimError
 from tests.engines.point_neurons.running import MS, Run, changes, run
 
 Floats = NDArray[np.float64]
@@ -109,12 +108,6 @@ def test_a_source_does_not_depend_on_who_else_is_there() -> None:
     assert np.array_equal(alone.times_ns, beside.times_ns[mine])
     assert np.array_equal(alone.channels + 5, beside.channels[mine])
     assert not np.array_equal(alone.times_ns, beside.times_ns[~mine])
-
-
-def test_a_rate_of_many_spikes_a_step_is_refused_in_the_run() -> None:
-    with pytest.raises(CosimError, match="too many spikes before 20 ms") as caught:
-        sources(20, 500, rate=50_000.0)
-    assert "s may spike several times a step" in caught.value.why
 
 
 # -- relays --------------------------------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from engines.point_neurons import Network
-from engines.point_neurons.connect import connect
+from engines.point_neurons.connections.connect import connect
+from engines.point_neurons.connections.quanta import quanta_of
 from engines.point_neurons.layout import Layout
-from engines.point_neurons.quanta import quanta_of
 from tests.engines.point_neurons.running import MS, run
 
 STDP = {"rule": "stdp", "w_max": 1e-3, "lambda": 0.1}

@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from engines.point_neurons.background import add_background
-from engines.point_neurons.barrier import meet
-from engines.point_neurons.delivery import bring, keep, let_in
+from engines.point_neurons.kernels.background import add_background
+from engines.point_neurons.kernels.barrier import meet
+from engines.point_neurons.kernels.delivery import bring, keep, let_in
+from engines.point_neurons.kernels.pointers import call_observe, call_update, place
 from engines.point_neurons.layout import LANES
-from engines.point_neurons.pointers import call_observe, call_update, place
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _LOOK_EVERY = 128

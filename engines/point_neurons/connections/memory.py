@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
-from engines.point_neurons.delays import links_of, steps_of
+from engines.point_neurons.connections.delays import links_of, steps_of
+from engines.point_neurons.connections.lists import Edges
+from engines.point_neurons.connections.positions import positions_of
+from engines.point_neurons.connections.projections import Plan, neurons_of, partners_of, plans_of
 from engines.point_neurons.layout import LANES
-from engines.point_neurons.lists import Edges
 from engines.point_neurons.params import Network, Population, Projection
-from engines.point_neurons.positions import positions_of
-from engines.point_neurons.projections import Plan, neurons_of, partners_of, plans_of
 
 _COLUMN, _WEIGHT, _PLACE = 4, 4, 8  # bytes
 _QUANTA, _STATE, _SPIKE = 8, 8, 2 * (4 + 8)  # of a spike, neuron and time, twice: one interval is written as another is read

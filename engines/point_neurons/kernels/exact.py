@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cosim.sdk import CosimError
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, Parts, linear_parts, uses
-from engines.point_neurons.exponential import exponentials
+from engines.point_neurons.kernels.exponential import exponentials
 
 Numbers = Mapping[str, float | NDArray[np.float64]]
 _NOTHING = ast.Constant(0.0)

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from cosim.sdk.errors import raise_all
 from engines.equations.dimensions import si_factor
 from engines.equations.stamps import stamp
-from engines.point_neurons import rows as kernels
-from engines.point_neurons.delays import delay_faults, links_of, steps_of
+from engines.point_neurons.connections import rows as kernels
+from engines.point_neurons.connections.delays import delay_faults, links_of, steps_of
+from engines.point_neurons.connections.lists import Edges
+from engines.point_neurons.connections.projections import groups_of, plans_of
+from engines.point_neurons.connections.recipes import Recipe, columns_of, recipe_of
+from engines.point_neurons.connections.synapses import NONE, MeanField, Synapses
+from engines.point_neurons.connections.wiring import Stored, Wiring
 from engines.point_neurons.layout import Layout
-from engines.point_neurons.lists import Edges
 from engines.point_neurons.params import Network
-from engines.point_neurons.projections import groups_of, plans_of
-from engines.point_neurons.recipes import Recipe, columns_of, recipe_of
-from engines.point_neurons.synapses import NONE, MeanField, Synapses
-from engines.point_neurons.wiring import Stored, Wiring
 
 Integers = NDArray[np.int64]
 _ALONE = 16  # steps between meetings of threads that send each other nothing; a longer ring would leave the caches

@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from engines.point_neurons.connections.rules import most_partners, partners, put_in_order
 from engines.point_neurons.draws import Draws, draw_many, stream_of
 from engines.point_neurons.layout import LANES
-from engines.point_neurons.rules import most_partners, partners, put_in_order
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _inline = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

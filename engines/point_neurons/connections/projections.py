@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from cosim.sdk import CosimError
 from cosim.sdk.units import parse_ns
 from engines.equations.quantities import number
+from engines.point_neurons.connections.lists import Edges, read_edges
+from engines.point_neurons.connections.receptors import receptor_of
 from engines.point_neurons.distributions import CONSTANT, Numbers, synapse_numbers_of
-from engines.point_neurons.lists import Edges, read_edges
 from engines.point_neurons.params import KINDS, Distribution, Generator, Network, Population, Projection, SpikesInput
-from engines.point_neurons.receptors import receptor_of
 
 MOST_STEPS = 65535
 """Of a delay."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
+from engines.point_neurons.connections.synapses import NONE
 from engines.point_neurons.plasticity.calls import arrive, depart, hear, settle
-from engines.point_neurons.synapses import NONE
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _NONE = np.int64(NONE)

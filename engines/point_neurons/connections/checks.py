@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, did_you_mean, format_ns, nearest_multiples
 from cosim.sdk.errors import ScenarioError
+from engines.point_neurons.connections.lists import Edges, edge_faults
+from engines.point_neurons.connections.positions import dimensions_of
+from engines.point_neurons.connections.projections import MOST_STEPS, delay_of, groups_of, listed_in, neurons_of, weights_of
 from engines.point_neurons.distributions import Numbers
-from engines.point_neurons.lists import Edges, edge_faults
 from engines.point_neurons.params import Generator, Network, Population, Projection
-from engines.point_neurons.positions import dimensions_of
-from engines.point_neurons.projections import MOST_STEPS, delay_of, groups_of, listed_in, neurons_of, weights_of
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     "all_to_all": (),

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, did_you_mean
-from engines.point_neurons.delays import Steps
+from engines.point_neurons.connections.delays import Steps
+from engines.point_neurons.connections.projections import Plan
+from engines.point_neurons.connections.synapses import NONE, Synapses
 from engines.point_neurons.layout import LANES, Layout
-from engines.point_neurons.projections import Plan
-from engines.point_neurons.synapses import NONE, Synapses
 
 BITS = 31
 """Of the size of an own weight."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from engines.equations.maths import log1p, log_of_positive
 from engines.equations.randoms import GOLDEN, mix
+from engines.point_neurons.connections.surroundings import Surroundings, near
 from engines.point_neurons.draws import below, bits_of, stream_of
-from engines.point_neurons.surroundings import Surroundings, near
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _inline = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

@@ -12,7 +12,7 @@ from engines.equations.derivative import Derivatives
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, read
 from engines.point_neurons.description import NeuronDescription, Scheme
-from engines.point_neurons.exact import LinearEquations, free_states, linear_equations
+from engines.point_neurons.kernels.exact import LinearEquations, free_states, linear_equations
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,16 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.equations.randoms import key_of
+from engines.point_neurons.connections.positions import positions_of
+from engines.point_neurons.connections.projections import Plan, neurons_of
+from engines.point_neurons.connections.rows import Columns, Own
+from engines.point_neurons.connections.rules import (
+    ALL_TO_ALL,
+    BERNOULLI,
+    DISTANCE,
+    INDEGREE,
+    LIST,
+    ONE_TO_ONE,
+    Rule,
+    by_target,
+    shared_out,
+)
+from engines.point_neurons.connections.surroundings import Surroundings, nowhere, surroundings
+from engines.point_neurons.connections.wiring import BITS, Stored
 from engines.point_neurons.distributions import Numbers
 from engines.point_neurons.draws import Draws
 from engines.point_neurons.layout import LANES, Layout
 from engines.point_neurons.params import Network
-from engines.point_neurons.positions import positions_of
-from engines.point_neurons.projections import Plan, neurons_of
-from engines.point_neurons.rows import Columns, Own
-from engines.point_neurons.rules import ALL_TO_ALL, BERNOULLI, DISTANCE, INDEGREE, LIST, ONE_TO_ONE, Rule, by_target, shared_out
-from engines.point_neurons.surroundings import Surroundings, nowhere, surroundings
-from engines.point_neurons.wiring import BITS, Stored
 
 Integers = NDArray[np.int64]
 _KINDS = {

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from engines.equations.dimensions import si_factor
 from engines.equations.quantities import number
-from engines.point_neurons.lists import Edges
+from engines.point_neurons.connections.lists import Edges
+from engines.point_neurons.connections.projections import neurons_of, plans_of
+from engines.point_neurons.connections.receptors import receptor_of
 from engines.point_neurons.params import Background, Network, RateInput
-from engines.point_neurons.projections import neurons_of, plans_of
-from engines.point_neurons.receptors import receptor_of
 
 _FINEST = 40
 

@@ -13,11 +13,11 @@ from engines.equations.dimensions import si_factor
 from engines.equations.randoms import key_of
 from engines.point_neurons.description import read_model
 from engines.point_neurons.draws import draw_values
-from engines.point_neurons.exact import LinearEquations
+from engines.point_neurons.kernels.exact import LinearEquations
+from engines.point_neurons.kernels.refractory import refractory_steps, value_of
+from engines.point_neurons.kernels.source import added, propagator
+from engines.point_neurons.kernels.variant import Quadratic, drowsy, linear_part, quadratic_part
 from engines.point_neurons.params import Distribution, Population, Value
-from engines.point_neurons.refractory import refractory_steps, value_of
-from engines.point_neurons.source import added, propagator
-from engines.point_neurons.variant import Quadratic, drowsy, linear_part, quadratic_part
 
 Numbers = float | NDArray[np.float64]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from cosim.sdk import HELD, NOT_FED, CosimError, format_ns
 from cosim.sdk.errors import raise_all
+from engines.point_neurons.connections.projections import Floats, Plan, bounds_of
 from engines.point_neurons.distributions import Numbers, refuse_rare
 from engines.point_neurons.params import Network, SpikesInput
-from engines.point_neurons.projections import Floats, Plan, bounds_of
 
 _ROUNDING = 1e-9  # of a step: what floats of milliseconds may be short of
 

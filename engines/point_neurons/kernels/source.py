@@ -15,9 +15,9 @@ from engines.equations.compiled import imports_of
 from engines.equations.description import Equations
 from engines.equations.expression import Expression, read
 from engines.equations.stepping import Stepper
-from engines.point_neurons.exact import LinearEquations
+from engines.point_neurons.kernels.exact import LinearEquations
+from engines.point_neurons.kernels.variant import Variant
 from engines.point_neurons.layout import LANES
-from engines.point_neurons.variant import Variant
 
 _HEAD = '''"""Kernels of point neurons: made from a description, not to be edited."""
 
@@ -28,9 +28,9 @@ from numba import cfunc, uint64
 
 {imports}
 from engines.equations.randoms import uniform as uniform_number
-from engines.point_neurons.background import MOST_SPIKES, number_of
-from engines.point_neurons.pointers import OBSERVE, UPDATE
-from engines.point_neurons.quadratic import flow, quick_flow, time_to_peak
+from engines.point_neurons.kernels.background import MOST_SPIKES, number_of
+from engines.point_neurons.kernels.pointers import OBSERVE, UPDATE
+from engines.point_neurons.kernels.quadratic import flow, quick_flow, time_to_peak
 
 OPTIONS = {{"cache": True, "error_model": "numpy"}}
 EASY = 1.7e308  # marks lanes with which a loop is done
