@@ -36,7 +36,7 @@ def build(nest: Any, network: Network, seed: int, threads: int) -> dict[str, Any
         key, theirs = _COUNTS[projection.rule]
         rule = {"rule": projection.rule, theirs: getattr(projection, key)}
         unit = _unit(network, projection.target)
-        synapse = {"weight": _drawn(nest, projection.weight, unit), "delay": _drawn(nest, projection.delay, "ms")}
+        synapse = {"weight": _drawn(nest, projection.weight, unit), "delay": _drawn(nest, projection.delay, "ms", network.dt / 2e6)}
         nest.Connect(cells[projection.source], cells[projection.target], rule, synapse)
     return cells
 
@@ -46,13 +46,14 @@ def _unit(network: Network, target: str) -> str:
     return next(iter(network.populations[target].description.receptors.values())).weight
 
 
-def _drawn(nest: Any, value: Any, unit: str) -> Any:
-    """A number, or NEST's way to draw one."""
+def _drawn(nest: Any, value: Any, unit: str, least: float | None = None) -> Any:
+    """A number, or NEST's way to draw one; what is below ``least`` is drawn again, as delays of less than half a step are."""
     if not isinstance(value, Distribution):
         return number(value, unit)
     first, second = (number(item, unit) for item in getattr(value, value.kind))
     found = nest.random.uniform(min=first, max=second) if value.kind == "uniform" else nest.random.normal(mean=first, std=second)
-    if value.low is None and value.high is None:
+    if value.low is None and value.high is None and least is None:
         return found
     low, high = (number(limit, unit) if limit is not None else far for limit, far in ((value.low, -1e9), (value.high, 1e9)))
+    low = max(low, -1e9 if least is None else least)
     return nest.math.redraw(found, min=low, max=high)
