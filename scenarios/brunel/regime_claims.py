@@ -50,7 +50,7 @@ def neurons_alone(run: RunScenario, regime: Regime) -> Iterator[Claim]:
 
 
 def of_paper(
-    found: Any, rate_hz: float, rhythm_hz: float, variation: float, spreads: tuple[float, float, float]
+    found: Activity, rate_hz: float, rhythm_hz: float, variation: float, spreads: tuple[float, float, float]
 ) -> Iterator[Claim]:
     """Rate, rhythm and CV; spreads are standard deviations from seed to seed."""
     yield Claim(
@@ -58,7 +58,7 @@ def of_paper(
         expected=rate_hz,
         measured=found.rate_hz(),
         tolerance=3 * 2**0.5 * spreads[0],
-        source="simulated by Brunel (2000), section 5; tolerance: 3 sd of the difference of two seeds",
+        source="simulated by Brunel (2000), figure 8; tolerance: 3 sd of the difference of two seeds",
         unit="Hz",
     )
     yield Claim(
@@ -66,7 +66,7 @@ def of_paper(
         expected=rhythm_hz,
         measured=found.rhythm_hz(),
         tolerance=3 * 2**0.5 * spreads[1],
-        source="simulated by Brunel (2000), section 5; tolerance: 3 sd of the difference of two seeds",
+        source="simulated by Brunel (2000), figure 8; tolerance: 3 sd of the difference of two seeds",
         unit="Hz",
     )
     yield Claim(
