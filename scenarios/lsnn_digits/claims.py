@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,9 @@ NEURONS, THRESHOLD_MV, tested, trained = (
 STEPS, answers = (load_beside(Path(__file__), "images.py", name) for name in ("STEPS", "answers"))
 STEP_MS, REST_MV = 10.0, -70.0
 ROUNDING_MV = 1e-9
-"""Weights of up to 50 mV are kept to 2^-40 of the largest; a step forgets more than half of what was off before."""
+READOUT_MV = 100 * 128 * 2.0**-32 / (1 - math.exp(-1.0))
+"""Own weights are kept to 2^-31 of a power of two above the largest, 128 mV: each of 100 is off by half of that at the most, and a step
+forgets all but 1/e of what was off before."""
 PLAIN = {
     "engines.network.params.populations.hidden.parameters.beta": "0 mV",
     **{
@@ -49,7 +52,7 @@ def as_trained(result: Run, kind: str) -> Iterator[Claim]:
         f"{kind}: largest difference in the readout of ten digits",
         expected=0.0,
         measured=float(np.abs(readout - expected.readout[:steps]).max()),
-        tolerance=ROUNDING_MV,
+        tolerance=READOUT_MV,
         source="the equations of theory.py, from the same weights",
         unit="mV",
     )
