@@ -109,8 +109,9 @@ def _assert_same_region(plan, theory):
         theory.J,
         theory.delta,
     )
-    assert (population.tau, population.eta, own.J) == (parse(region["tau"], "ms"), region["eta"], region["J"])
-    assert (population.delta, population.peak) == (region["delta"], theory.peak)
+    centre, half_width = (float(value) for value in population.parameters["eta"].lorentzian)
+    assert (parse(population.parameters["tau"], "s"), centre, half_width) == (theory.tau_s, theory.eta, theory.delta)
+    assert (float(own.total_weight), population.description.parameters["peak"].default) == (theory.J, theory.peak)
 
 
 class TestPlant(EngineContract):
