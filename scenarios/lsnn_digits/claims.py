@@ -19,8 +19,8 @@ STEPS, answers = (load_beside(Path(__file__), "images.py", name) for name in ("S
 STEP_MS, REST_MV = 10.0, -70.0
 ROUNDING_MV = 1e-9
 READOUT_MV = 100 * 128 * 2.0**-32 / (1 - math.exp(-1.0))
-"""Own weights are kept to 2^-31 of a power of two above the largest, 128 mV: each of 100 is off by half of that at the most, and a step
-forgets all but 1/e of what was off before."""
+"""Own weights are kept to 2^-31 of a power of two above the largest, 128 mV: each of 100 is off by half of that at the most, and a
+step forgets all but 1/e of what was off before."""
 PLAIN = {
     "engines.network.params.populations.hidden.parameters.beta": "0 mV",
     **{
