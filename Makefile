@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := mpi,plot,data,analysis,nest,neuron,mujoco,test
+EXTRAS := mpi,plot,data,analysis,fields,nest,neuron,mujoco,test
 SCENARIOS = $(patsubst %/scenario,%,$(patsubst scenarios/%.yaml,%,$(shell grep -l "^cosim:" scenarios/*/*.yaml)))
 
 .PHONY: run test test-simulators test-steps lint verify verify-peers bench clean
@@ -24,8 +24,10 @@ $(VENV)/.installed: pyproject.toml
 run: $(VENV)/.installed
 	$(BIN)/cosim run population_swap --plot
 
+# Networks against NEST take five minutes: they are of verify-peers.
+LONG := tests/peers/test_nest_brunel.py tests/peers/test_nest_microcircuit.py
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(LONG))
 
 $(VENV)/.simulators: $(VENV)/.installed
 	@echo "installing every simulator that comes as a wheel; this happens once, takes two minutes and 2.6 GB"
