@@ -36,7 +36,7 @@ from cosim.simulators import simulators
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 PROGRAMS = {"arbor": ("c++",), "eden": ("gcc",), "fmu": ("gcc",), "neuroml": ("java",)}
-NEEDS = {"first-steps": ("matplotlib", "neo", "xarray")}
+NEEDS = {"first-steps": ("matplotlib", "neo", "xarray"), "fields": ("lfpykit",)}
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

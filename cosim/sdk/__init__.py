@@ -14,7 +14,7 @@ from cosim.sdk.model import (
     spikes_from_steps,
 )
 from cosim.sdk.payload import Payload, Samples, Spikes
-from cosim.sdk.port import Port, Space
+from cosim.sdk.port import Port, Segments, Space
 from cosim.sdk.simulator import Simulator, numpy_seeded
 from cosim.sdk.time import Window, format_ns, nearest_multiples
 from cosim.sdk.translator import Translator
@@ -39,6 +39,7 @@ __all__ = [
     "Restorable",
     "Samples",
     "ScenarioError",
+    "Segments",
     "Setup",
     "Simulator",
     "Space",

@@ -18,6 +18,40 @@ _SLICE = re.compile(r"^(-?\d*):(-?\d*)(?::(-?[1-9]\d*))?$")
 
 
 @dataclass(frozen=True, eq=False)
+class Segments:
+    """Straight pieces of cable, one a channel: the membrane that a current crosses, a place where a field acts.
+
+    Attributes
+    ----------
+    start, stop
+        (n, 3) float64 in µm, the two ends of the axis.
+    diameter
+        (n,) float64 in µm.
+    """
+
+    start: NDArray[np.float64]
+    stop: NDArray[np.float64]
+    diameter: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        shapes, count = tuple(np.shape(part) for part in (self.start, self.stop, self.diameter)), len(self)
+        if shapes != ((count, 3), (count, 3), (count,)):
+            raise ValueError(f"segments have start (n, 3), stop (n, 3) and diameter (n,), not {', '.join(map(str, shapes))}")
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """(n, 3) µm."""
+        return (self.start + self.stop) / 2
+
+    def take(self, rows: NDArray[np.int64]) -> Segments:
+        """Some of them, in the order of ``rows``."""
+        return Segments(self.start[rows], self.stop[rows], self.diameter[rows])
+
+
+@dataclass(frozen=True, eq=False)
 class Space:
     """What the channels of a port are.
 
@@ -29,11 +63,22 @@ class Space:
         Named sets of channels, such as populations, as rows of ``labels``.
     positions
         (n, 3) float64 in µm, or None. A port whose space has positions carries a field.
+    segments
+        Of channels that are pieces of cable, or None. Where no positions are given, they are the middles of the segments.
     """
 
     labels: tuple[str, ...]
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     positions: NDArray[np.float64] | None = None
+    segments: Segments | None = None
+
+    def __post_init__(self) -> None:
+        if self.segments is None:
+            return
+        if len(self.segments) != len(self.labels):
+            raise ValueError(f"{len(self.segments)} segments for {len(self.labels)} channels")
+        if self.positions is None:
+            object.__setattr__(self, "positions", self.segments.middles)
 
     @classmethod
     def numbered(cls, count: int, groups: Mapping[str, tuple[int, ...]] | None = None) -> Space:
@@ -81,7 +126,8 @@ class Space:
         new = {int(old): i for i, old in enumerate(rows)}
         groups = {name: kept for name, old in self.groups.items() if (kept := tuple(new[r] for r in old if r in new))}
         positions = None if self.positions is None else self.positions[rows]
-        return Space(tuple(self.labels[r] for r in rows), groups, positions)
+        segments = None if self.segments is None else self.segments.take(rows)
+        return Space(tuple(self.labels[r] for r in rows), groups, positions, segments)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,0 +1,175 @@
+"""The engine: ports, windows, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.sdk import Payload, Port, Samples, Segments, Setup, Space, Spikes, Window
+from engines.compartmental_neurons.check import check
+from engines.compartmental_neurons.mechanisms.description import mechanism_file, read_mechanism, shipped
+from engines.compartmental_neurons.params import (
+    ConcentrationInput,
+    DriveInput,
+    FieldInput,
+    Neurons,
+    SpikesInput,
+)
+from engines.compartmental_neurons.populations import Kind
+from engines.compartmental_neurons.recorded import origins_of, recorded_ports
+from engines.equations.dimensions import si_factor
+
+Kinds = Mapping[str, Sequence[Kind]]
+
+
+class CompartmentalNeurons:
+    """Neurons with branches, cut into compartments, with channels, synapses and pumps that are descriptions.
+
+    A step goes in the order of NEURON's fixed step: spikes that are due act on synapses, currents are taken from the potential and
+    the gates, the potential moves on (backward Euler, or Crank-Nicolson in the middle of the step), gates follow the new potential.
+    A spike acts at the start of the step that is nearest to its time. Samples hold over the step that ends at their time.
+
+    References
+    ----------
+    Hines (1984), Efficient computation of branched nerve equations, Int J Bio-Med Comput 15, 69.
+    Carnevale and Hines (2006), The NEURON Book.
+    """
+
+    Params: ClassVar[type[Neurons]] = Neurons
+    determinism: ClassVar[str] = "bitwise"
+
+    @classmethod
+    def ports(cls, params: Neurons) -> Sequence[Port]:
+        seed = params.seed or 0
+        kinds = check(params, seed)
+        sizes = [population.size for population in params.populations.values()]
+        first = np.cumsum([0, *sizes]).tolist()
+        members = {name: tuple(range(a, b)) for name, a, b in zip(params.populations, first[:-1], first[1:], strict=True)}
+        ports = [Port("spikes", "out", "spikes", Space.numbered(first[-1], members)), *recorded_ports(params, kinds, seed)]
+        return [*ports, *(_input_port(params, name, kinds, seed) for name in params.inputs)]
+
+    @classmethod
+    def models(cls) -> dict[str, str]:
+        return {name: read_mechanism(path).title for name, path in shipped().items()}
+
+    @classmethod
+    def describe_model(cls, name: str) -> str:
+        from engines.compartmental_neurons.telling import tell
+
+        return tell(mechanism_file(name, Path()))
+
+    def __init__(self, params: Neurons, setup: Setup) -> None:
+        from engines.compartmental_neurons.build import build
+
+        check(params, params.seed or 0)
+        Window(0, setup.window_ns).steps(params.dt)  # refuses a window that is not a whole number of steps
+        built = build(params, setup, (setup.seed if params.seed is None else params.seed))
+        self._built, self._simulation, self._dt_ns = built, built.simulation, params.dt
+        outputs = [port for port in self.ports(params) if port.direction == "out" and port.kind == "samples"]
+        self._outputs = [(port.name, len(port.space), 1.0 / si_factor(port.unit)) for port in outputs]
+        self._columns = sum(width for _, width, _ in self._outputs)
+        self._scale = np.concatenate([np.full(width, scale) for _, width, scale in self._outputs] or [np.empty(0)])
+        self._no_rows = np.zeros((0, 0))
+        compartments = sum(b.population.compartments.count * len(b.cells) for b in self._simulation.batches)
+        setup.log.info("%d cells, %d compartments", sum(p.size for p in params.populations.values()), compartments)
+
+    def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
+        steps = (window.stop_ns - window.start_ns) // self._dt_ns
+        observed = np.empty((steps, self._columns))
+        rows = self._rows(window, steps, inputs) if self._built.width else self._nothing(steps)
+        if self._built.spike_inputs:
+            self._arrive(inputs)
+        times, channels = self._simulation.advance(window.start_ns // self._dt_ns, steps, rows, observed)
+        out: dict[str, Payload] = {"spikes": Spikes(window, times, channels.astype(np.int32))}
+        if self._columns:
+            observed *= self._scale
+            first = 0
+            for name, width, _ in self._outputs:
+                out[name] = Samples(window, observed[:, first : first + width])
+                first += width
+        return out
+
+    def _nothing(self, steps: int) -> NDArray[np.float64]:
+        if len(self._no_rows) != steps:
+            self._no_rows = np.zeros((steps, 0))
+        return self._no_rows
+
+    def _rows(self, window: Window, steps: int, inputs: Mapping[str, Payload]) -> NDArray[np.float64]:
+        """(steps, columns) of all inputs, in SI units."""
+        rows = np.zeros((steps, self._built.width))
+        for name, column in self._built.inputs.items():
+            payload = inputs.get(name)
+            if isinstance(payload, Samples):
+                values = payload.refined(self._dt_ns).values * column.factor
+                matrix = self._built.fields.get(name)
+                rows[:, column.first : column.first + column.count] = values if matrix is None else (matrix @ values.T).T
+        if self._built.pulses:
+            middle = window.start_ns + self._dt_ns * np.arange(steps) + self._dt_ns // 2
+            for start, stop, column_number, current in self._built.pulses:
+                rows[(middle >= start) & (middle < stop), column_number] = current
+        return rows
+
+    def _arrive(self, inputs: Mapping[str, Payload]) -> None:
+        for name, (first, _) in self._built.spike_inputs.items():
+            payload = inputs.get(name)
+            if isinstance(payload, Spikes) and len(payload.times_ns):
+                self._simulation.events.arrive(payload.times_ns, first + payload.channels.astype(np.int64))
+
+    def close(self) -> None:
+        self._simulation.close()
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        return self._simulation.save()
+
+    def load(self, state: dict[str, NDArray[Any]]) -> None:
+        self._simulation.load(state)
+
+
+def _input_port(params: Neurons, name: str, kinds: Kinds, seed: int) -> Port:
+    item = params.inputs[name]
+    if isinstance(item, SpikesInput):
+        return Port(name, "in", "spikes", Space.numbered(item.size))
+    if isinstance(item, DriveInput):
+        return _drive_port(params, name, item, kinds, seed)
+    if isinstance(item, ConcentrationInput):
+        space = Space.numbered(params.populations[item.target].size) if item.each else Space((item.target,))
+        return Port(name, "in", "samples", space, quantity="concentration", unit="mM", dt_ns=params.dt)
+    if isinstance(item, FieldInput):
+        return _field_port(params, name, item, kinds)
+    return Port(name, "in", "samples", Space((name,)), quantity="temperature", dt_ns=params.dt)
+
+
+def _drive_port(params: Neurons, name: str, item: DriveInput, kinds: Kinds, seed: int) -> Port:
+    from engines.compartmental_neurons.morphology.sites import compartments_of
+    from engines.compartmental_neurons.recorded import Shown, space_of
+
+    described = read_mechanism(item.mechanism)
+    given = described.inputs[item.input or next(iter(described.inputs))]
+    space = Space((item.target,))
+    if item.each:
+        shape = {int(cell): kind for kind in kinds[item.target] for cell in kind.numbers}
+        shown = [
+            Shown(item.target, cell, int(node), "")
+            for cell, kind in sorted(shape.items())
+            for node in compartments_of(item.at, kind.anatomy.regions, seed, cell, f"{item.target}.{name}")
+        ]
+        space = space_of(shown, kinds, origins_of(params.populations[item.target]))
+    return Port(name, "in", "samples", space, quantity=given.quantity, unit=given.unit, dt_ns=params.dt)
+
+
+def _field_port(params: Neurons, name: str, item: FieldInput, kinds: Kinds) -> Port:
+    """Every compartment of every cell, those without membrane too: currents run between them."""
+    labels, places, origins = [], [], origins_of(params.populations[item.target])
+    shape = {int(cell): kind for kind in kinds[item.target] for cell in kind.numbers}
+    for cell, kind in sorted(shape.items()):
+        compartments = kind.anatomy.compartments
+        labels += [f"{item.target}[{cell}].{node}" for node in range(compartments.count)]
+        ends = [getattr(compartments, end) + origins[cell] for end in ("start", "middle", "stop")]
+        places.append((*ends, compartments.diameter))
+    start, middle, stop, diameter = (np.concatenate(parts) for parts in zip(*places, strict=True))
+    space = Space(tuple(labels), positions=middle, segments=Segments(start, stop, diameter))
+    return Port(name, "in", "samples", space, quantity="extracellular_potential", unit="mV", dt_ns=params.dt)

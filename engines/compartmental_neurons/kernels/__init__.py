@@ -1,0 +1,1 @@
+"""What is compiled: a step of many cells at once."""

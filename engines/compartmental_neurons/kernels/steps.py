@@ -1,0 +1,377 @@
+"""Steps of many cells: events, currents, elimination, gates, detectors, records.
+
+One step, as NEURON takes it: events that are due act on their synapses; currents are taken from V and the gates, linear in V;
+the potentials after the step (backward Euler) or in its middle (Crank-Nicolson) solve
+
+    (C / dt + sum G + sum g) V' - sum G V'_neighbour = (C / dt) V + sum (g V - i)
+
+by elimination from the tips to the root; gates then follow the new V. What is passive from some compartment on to the tips is
+eliminated once and for all.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from engines.compartmental_neurons.kernels import index
+from engines.compartmental_neurons.kernels.pointers import call_blocks, call_prepare, call_receive, place
+from engines.compartmental_neurons.kernels.vectors import (
+    LANES,
+    add,
+    begin,
+    copy,
+    eliminate,
+    eliminate_still,
+    flow,
+    overshoot,
+    solve_root,
+    substitute,
+    substitute_still,
+)
+from engines.equations.maths import log
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+MOST_V = 1.0
+"""V: beyond this a step is said to have been too long."""
+GAS_OVER_FARADAY = 8.31446261815324 / 96485.33212331001
+
+
+@_kernel
+def run(arena, table, first, last, step, steps, events, first_event, rows, observed, spikes):
+    """Move batches on by some steps.
+
+    Parameters
+    ----------
+    arena
+        All numbers.
+    table
+        All records, see ``table``.
+    first, last
+        Batches, the last left out.
+    step, steps
+        Number of the first step, and how many.
+    events
+        (n, 5) as one axis, ordered by batch and inner step.
+    first_event
+        (batches + 1,) of each batch among ``events``.
+    rows
+        (steps, columns) inputs.
+    observed
+        (steps, columns) records, written here.
+    spikes
+        How many there are, then time in ns and channel of each, written here.
+
+    Returns
+    -------
+    int
+        -1, or the number of a batch of which potentials are beyond all bounds.
+    """
+    stride = steps if table[index.TRANSFER_COUNT] == 0 else 1
+    done = 0
+    for b in range(first, last):
+        table[table[index.BATCHES] + b * index.BATCH + index.NEXT_EVENT] = first_event[b]
+    while done < steps:
+        for b in range(first, last):
+            at = table[index.BATCHES] + b * index.BATCH
+            event = table[at + index.NEXT_EVENT]
+            for s in range(done, done + stride):
+                event = _step(arena, table, at, step + s, s, events, event, first_event[b + 1], rows, observed, spikes)
+            table[at + index.NEXT_EVENT] = event
+            if not _is_sound(arena, table, at):
+                return b
+        for k in range(table[index.TRANSFER_COUNT]):
+            pair = table[index.TRANSFERS] + 2 * k
+            arena[table[pair]] = arena[table[pair + 1]]
+        done += stride
+    return -1
+
+
+@_kernel
+def _step(arena, table, at, step, row, events, event, last_event, rows, observed, spikes):
+    """One step of a batch; the first event that is left."""
+    for k in range(table[at + index.INPUT_COUNT]):
+        pair = table[at + index.INPUTS] + 2 * k
+        arena[table[pair]] = rows[row, table[pair + 1]]
+    if table[at + index.TEMPERATURE] >= 0:
+        _warm(arena, table, at, rows[row, table[at + index.TEMPERATURE]])
+    substeps = table[at + index.SUBSTEPS]
+    for s in range(substeps):
+        now = step * substeps + s
+        while event < last_event and events[event * index.EVENT] <= now:
+            weight = events[event * index.EVENT + 4 : event * index.EVENT + 5].view(np.float64)[0]
+            slot, uniform = place(arena, events[event * index.EVENT + 2]), place(arena, events[event * index.EVENT + 3])
+            call_receive(events[event * index.EVENT + 1], slot, weight, uniform)
+            event += 1
+        _currents(arena, table, at)
+        if table[at + index.LANES] == LANES:
+            _solve_eight(arena, table, at)
+        else:
+            _solve_one(arena, table, at)
+        _move(arena, table, at)
+        _detect(arena, table, at, now, spikes)
+    if table[at + index.MEMBRANE_AT] >= 0:
+        _membrane(arena, table, at)
+    for k in range(table[at + index.OBSERVED_COUNT]):
+        pair = table[at + index.OBSERVED] + 2 * k
+        observed[row, table[pair + 1]] = arena[table[pair]]
+    return event
+
+
+@_kernel
+def prepare(arena, table, at):
+    """What depends on temperature alone, in all mechanisms of a batch."""
+    for k in range(table[at + index.MECHANISM_COUNT]):
+        m = table[at + index.MECHANISMS] + k * index.MECHANISM
+        call_prepare(table[m + index.PREPARE], place(arena, table[m + index.UNIFORM_AT]))
+
+
+@_kernel
+def _warm(arena, table, at, celsius):
+    if arena[table[at + index.TEMPERATURE_AT]] == celsius + 273.15:
+        return
+    arena[table[at + index.TEMPERATURE_AT]] = celsius + 273.15
+    for k in range(table[at + index.MECHANISM_COUNT]):
+        uniform = table[table[at + index.MECHANISMS] + k * index.MECHANISM + index.UNIFORM_AT]
+        arena[uniform], arena[uniform + 1] = celsius, celsius + 273.15
+    prepare(arena, table, at)
+
+
+# -- currents ----------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _currents(arena, table, at):
+    """Right side and diagonal of all compartments."""
+    nodes, lanes = table[at + index.NODES], table[at + index.LANES]
+    v, rhs, d = table[at + index.V_AT], table[at + index.RHS_AT], table[at + index.D_AT]
+    capacity, diagonal, right = table[at + index.CAPACITY_AT], table[at + index.DIAGONAL_AT], table[at + index.RIGHT_AT]
+    if lanes == LANES:
+        for i in range(nodes):
+            begin(arena, v + i * LANES, rhs + i * LANES, d + i * LANES, arena[capacity + i], arena[diagonal + i], arena[right + i])
+    else:
+        for i in range(nodes):
+            arena[d + i] = arena[diagonal + i]
+            arena[rhs + i] = arena[capacity + i] * arena[v + i] + arena[right + i]
+    outside = table[at + index.OUTSIDE_AT]
+    if outside >= 0:
+        for i in range(nodes * lanes):
+            arena[rhs + i] += arena[outside + i]
+    for k in range(table[at + index.EMPTIED_COUNT]):
+        field = table[table[at + index.EMPTIED] + k]
+        for i in range(nodes * lanes):
+            arena[field + i] = 0.0
+    for k in range(table[at + index.NERNST_COUNT]):
+        _reverse(arena, table, table[at + index.NERNST] + 6 * k, arena[table[at + index.TEMPERATURE_AT]])
+    for k in range(table[at + index.MECHANISM_COUNT]):
+        m = table[at + index.MECHANISMS] + k * index.MECHANISM
+        if table[m + index.CURRENT] == 0:
+            continue
+        _gather(arena, table, m, table[m + index.READS], table[m + index.READ_COUNT])
+        call_blocks(
+            table[m + index.CURRENT],
+            table[m + index.BLOCKS],
+            place(arena, table[m + index.AT]),
+            place(arena, table[m + index.UNIFORM_AT]),
+        )
+        if table[m + index.CONDUCTS]:
+            _scatter(arena, table, m, d, 1)
+        _scatter(arena, table, m, rhs, 2)
+        for j in range(table[m + index.ADD_COUNT]):
+            pair = table[m + index.ADDS] + 2 * j
+            _scatter(arena, table, m, table[pair], table[pair + 1])
+
+
+@_kernel
+def _call(arena, table, m, code):
+    """Code of a mechanism, for all its blocks."""
+    call_blocks(code, table[m + index.BLOCKS], place(arena, table[m + index.AT]), place(arena, table[m + index.UNIFORM_AT]))
+
+
+@_kernel
+def _reverse(arena, table, at, temperature):
+    """Reversal potentials of an ion, by Nernst: R T / (z F) ln(outside / inside)."""
+    potential, inside, outside = table[at], table[at + 1], table[at + 2]
+    factor = GAS_OVER_FARADAY * temperature / arena[table[at + 3]]
+    for k in range(table[at + 5]):
+        i = table[table[at + 4] + k]
+        arena[potential + i] = factor * log(arena[outside + i] / arena[inside + i])
+
+
+@_kernel
+def _gather(arena, table, m, pairs, count):
+    """Numbers of compartments into columns of a mechanism."""
+    for j in range(count):
+        _gather_one(arena, table, m, table[pairs + 2 * j], table[pairs + 2 * j + 1])
+
+
+@_kernel
+def _gather_one(arena, table, m, field, column):
+    stride, places = table[m + index.STRIDE], table[m + index.PLACES]
+    target = table[m + index.AT] + column * LANES
+    if table[m + index.CONTIGUOUS]:
+        for b in range(table[m + index.BLOCKS]):
+            copy(arena, target + b * stride, field + table[places + b * LANES])
+        return
+    for b in range(table[m + index.BLOCKS]):
+        for k in range(LANES):
+            arena[target + b * stride + k] = arena[field + table[places + b * LANES + k]]
+
+
+@_kernel
+def _scatter(arena, table, m, field, column):
+    """A column of a mechanism added to numbers of compartments."""
+    stride, places = table[m + index.STRIDE], table[m + index.PLACES]
+    source = table[m + index.AT] + column * LANES
+    if table[m + index.CONTIGUOUS]:
+        for b in range(table[m + index.BLOCKS]):
+            add(arena, field + table[places + b * LANES], source + b * stride)
+        return
+    for b in range(table[m + index.BLOCKS]):
+        for k in range(LANES):
+            arena[field + table[places + b * LANES + k]] += arena[source + b * stride + k]
+
+
+@_kernel
+def _tell(arena, table, m, field, column):
+    """A column of a mechanism as the numbers of compartments."""
+    stride, places = table[m + index.STRIDE], table[m + index.PLACES]
+    source = table[m + index.AT] + column * LANES
+    for b in range(table[m + index.BLOCKS]):
+        for k in range(LANES):
+            arena[field + table[places + b * LANES + k]] = arena[source + b * stride + k]
+
+
+# -- potentials --------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _solve_eight(arena, table, at):
+    """Elimination for 8 cells at once; ``rhs`` is then V after the step, or in its middle."""
+    nodes, parents, still = table[at + index.NODES], table[at + index.PARENTS], table[at + index.STILL]
+    v, rhs, d = table[at + index.V_AT], table[at + index.RHS_AT], table[at + index.D_AT]
+    axial, inverse, factor = table[at + index.AXIAL_AT], table[at + index.INVERSE_AT], table[at + index.FACTOR_AT]
+    for i in range(nodes - 1, 0, -1):
+        p = table[parents + i] * LANES
+        if table[still + i]:
+            eliminate_still(arena, rhs + i * LANES, rhs + p, arena[factor + i])
+        else:
+            eliminate(arena, d + i * LANES, rhs + i * LANES, d + p, rhs + p, arena[axial + i])
+    solve_root(arena, d, rhs)
+    for i in range(1, nodes):
+        p = table[parents + i] * LANES
+        if table[still + i]:
+            substitute_still(arena, rhs + i * LANES, rhs + p, arena[axial + i], arena[inverse + i])
+        else:
+            substitute(arena, d + i * LANES, rhs + i * LANES, rhs + p, arena[axial + i])
+    if table[at + index.MIDDLE]:
+        for i in range(nodes):
+            overshoot(arena, v + i * LANES, rhs + i * LANES)
+    else:
+        for i in range(nodes):
+            copy(arena, v + i * LANES, rhs + i * LANES)
+
+
+@_kernel
+def _solve_one(arena, table, at):
+    """The same for one cell."""
+    nodes, parents, still = table[at + index.NODES], table[at + index.PARENTS], table[at + index.STILL]
+    v, rhs, d = table[at + index.V_AT], table[at + index.RHS_AT], table[at + index.D_AT]
+    axial, inverse, factor = table[at + index.AXIAL_AT], table[at + index.INVERSE_AT], table[at + index.FACTOR_AT]
+    for i in range(nodes - 1, 0, -1):
+        p = table[parents + i]
+        if table[still + i]:
+            arena[rhs + p] += arena[factor + i] * arena[rhs + i]
+        else:
+            one = 1.0 / arena[d + i]
+            arena[d + i] = one
+            part = arena[axial + i] * one
+            arena[d + p] -= part * arena[axial + i]
+            arena[rhs + p] += part * arena[rhs + i]
+    arena[d] = 1.0 / arena[d]
+    arena[rhs] *= arena[d]
+    for i in range(1, nodes):
+        known = arena[rhs + i] + arena[axial + i] * arena[rhs + table[parents + i]]
+        arena[rhs + i] = (arena[inverse + i] if table[still + i] else arena[d + i]) * known
+    if table[at + index.MIDDLE]:
+        for i in range(nodes):
+            arena[v + i] = (arena[rhs + i] + arena[rhs + i]) - arena[v + i]
+    else:
+        for i in range(nodes):
+            arena[v + i] = arena[rhs + i]
+
+
+@_kernel
+def _membrane(arena, table, at):
+    """What flows out of every compartment through its membrane: as much as comes in along the cell."""
+    nodes, parents, lanes = table[at + index.NODES], table[at + index.PARENTS], table[at + index.LANES]
+    v, found, axial, outside = (
+        table[at + index.V_AT],
+        table[at + index.MEMBRANE_AT],
+        table[at + index.AXIAL_AT],
+        table[at + index.OUTSIDE_AT],
+    )
+    for i in range(nodes * lanes):
+        arena[found + i] = 0.0 if outside < 0 else arena[outside + i]
+    for i in range(1, nodes):
+        p = table[parents + i]
+        if lanes == LANES:
+            flow(arena, v + i * LANES, v + p * LANES, found + i * LANES, found + p * LANES, arena[axial + i])
+        else:
+            coming = arena[axial + i] * (arena[v + p] - arena[v + i])
+            arena[found + i] += coming
+            arena[found + p] -= coming
+
+
+@_kernel
+def _is_sound(arena, table, at):
+    v, wrong = table[at + index.V_AT], 0
+    for i in range(table[at + index.NODES] * table[at + index.LANES]):
+        wrong += not abs(arena[v + i]) < MOST_V
+    return wrong == 0
+
+
+# -- after a step ------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _move(arena, table, at):
+    """Gates and all else that changes of itself."""
+    v = table[at + index.V_AT]
+    for k in range(table[at + index.MECHANISM_COUNT]):
+        m = table[at + index.MECHANISMS] + k * index.MECHANISM
+        if table[m + index.FOLLOWS]:
+            _gather_one(arena, table, m, v, 0)
+        if table[m + index.MOVE] == 0:
+            continue
+        _gather(arena, table, m, table[m + index.HEARS], table[m + index.HEAR_COUNT])
+        call_blocks(
+            table[m + index.MOVE],
+            table[m + index.BLOCKS],
+            place(arena, table[m + index.AT]),
+            place(arena, table[m + index.UNIFORM_AT]),
+        )
+        for j in range(table[m + index.TELL_COUNT]):
+            pair = table[m + index.TELLS] + 2 * j
+            _tell(arena, table, m, table[pair], table[pair + 1])
+
+
+@_kernel
+def _detect(arena, table, at, now, spikes):
+    """Spikes where V has come up to a threshold, at the time of a straight line between both ends of the step."""
+    dt = table[at + index.DT_NS]
+    for k in range(table[at + index.DETECTOR_COUNT]):
+        detector = table[at + index.DETECTORS] + 4 * k
+        after, threshold = arena[table[detector]], arena[table[detector + 2]]
+        before = arena[table[detector + 1]]
+        arena[table[detector + 1]] = after
+        if before < threshold <= after:
+            early = dt
+            if table[at + index.INTERPOLATES]:
+                early = min(max(np.int64(np.ceil((threshold - before) / (after - before) * dt)), 1), dt)
+            count = spikes[0]
+            spikes[1 + 2 * count] = now * dt + early
+            spikes[2 + 2 * count] = table[detector + 3]
+            spikes[0] = count + 1

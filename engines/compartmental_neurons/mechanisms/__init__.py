@@ -1,0 +1,1 @@
+"""Channels, synapses and pumps: descriptions, and the kernels that are made of them."""

@@ -1,0 +1,186 @@
+"""Batches in memory and the calls that move them on: from exchange of spikes to exchange of spikes, over threads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosim.sdk import CosimError, format_ns
+from engines.compartmental_neurons.batch import Assembler, Batch
+from engines.compartmental_neurons.cells import Cells, Floats, Integers
+from engines.compartmental_neurons.events import Events
+from engines.compartmental_neurons.kernels import index
+from engines.compartmental_neurons.kernels.steps import prepare, run
+from engines.compartmental_neurons.mechanisms.source import Source
+from engines.compartmental_neurons.memory import Arena, Table
+from engines.equations.compiled import load_compiled
+from engines.equations.stamps import is_kept, stamp
+
+_MOST_SPIKES = 1 << 20
+"""Room for spikes of a call, over which no more than one a detector and step can come."""
+
+
+class Simulation:
+    """Cells at a point of time.
+
+    Attributes
+    ----------
+    arena, table
+        All numbers, and where they are.
+    batches
+        In the order of populations and cells.
+    """
+
+    def __init__(
+        self, populations: Sequence[Cells], dt_ns: int, threads: int, is_middle: bool, interpolates: bool, log: logging.Logger
+    ) -> None:
+        _compile(log)
+        self.dt_ns, self._threads, self._populations = dt_ns, threads, populations
+        arena, table = Arena(), Table(index.HEAD)
+        assembler = Assembler(arena, table, dt_ns, is_middle, interpolates)
+        self.batches: list[Batch] = []
+        self._records: list[list[int]] = []
+        self._kernels: dict[Cells, Mapping[str, ModuleType]] = {}
+        for cells in populations:
+            kernels = {
+                placed.name: load_compiled(placed.name, Source(placed.variant).code(), log) for placed in cells.active
+            }  # fmt: skip
+            self._kernels[cells] = kernels
+            for numbers in cells.batches():
+                batch, record = assembler.lay(cells, numbers, kernels)
+                self.batches.append(batch)
+                self._records.append(record)
+        self._arena, self._table = arena, table
+        self._interval = 1 << 40
+        self._spikes: list[Integers] = []
+
+    def finish(
+        self,
+        inputs: Mapping[int, Sequence[tuple[int, int]]],
+        observed: Mapping[int, Sequence[tuple[int, int]]],
+        transfers: Sequence[tuple[int, int]],
+        temperature: int,
+        interval: int,
+        events: Events,
+    ) -> None:
+        """Fix what goes in and out, and make everything ready for the first step.
+
+        Parameters
+        ----------
+        inputs, observed
+            Of each batch by its number: place in the arena and column.
+        transfers
+            Target and source of numbers that go from cell to cell after every step.
+        temperature
+            Column of the input, or -1.
+        interval
+            Steps for which no spike of these cells acts on any of them.
+        """
+        for number, record in enumerate(self._records):
+            pairs, seen = inputs.get(number, ()), observed.get(number, ())
+            record[index.INPUTS], record[index.INPUT_COUNT] = self._table.add(pairs), len(pairs)
+            record[index.OBSERVED], record[index.OBSERVED_COUNT] = self._table.add(seen), len(seen)
+            record[index.TEMPERATURE] = temperature
+        head = [self._table.add(self._records), len(self._records), self._table.add(transfers), len(transfers)]
+        self._table.set(0, head)
+        self.arena, self.table = self._arena.whole(), self._table.whole()
+        for number in range(len(self.batches)):
+            prepare(self.arena, self.table, int(head[0]) + number * index.BATCH)
+        detectors = max(1, sum(len(cells.numbers) for cells in self._populations if cells.detector is not None))
+        substeps = max(cells.substeps for cells in self._populations)
+        self._interval = max(1, min(interval, _MOST_SPIKES // (detectors * substeps)))
+        self.events = events
+        self._shares = _shares(self.batches, 1 if transfers else self._threads)
+        self._spikes = [np.zeros(2 + 2 * detectors * substeps * 1, np.int64) for _ in self._shares]
+        self._room = 1
+        self._pool = ThreadPoolExecutor(len(self._shares)) if len(self._shares) > 1 else None
+
+    def kernel(self, cells: Cells, name: str) -> ModuleType:
+        """The compiled code of a mechanism of some cells."""
+        return self._kernels[cells][name]
+
+    def advance(self, step: int, steps: int, rows: Floats, observed: Floats) -> tuple[Integers, Integers]:
+        """Move on; times in ns and channels of all spikes, in their order."""
+        found: list[Integers] = []
+        done = 0
+        while done < steps:
+            count = min(self._interval, steps - done)
+            self._advance(step + done, count, rows[done : done + count], observed[done : done + count], found)
+            done += count
+        if not found:
+            return _NOTHING
+        times, channels = (np.concatenate(part) for part in zip(*(f.reshape(-1, 2).T for f in found), strict=True))
+        order = np.lexsort((channels, times))
+        return times[order], channels[order]
+
+    def _advance(self, step: int, steps: int, rows: Floats, observed: Floats, found: list[Integers]) -> None:
+        if steps > self._room:
+            self._room = steps
+            room = len(self._spikes[0]) - 2
+            detectors = max(
+                1, sum(len(cells.numbers) * cells.substeps for cells in self._populations if cells.detector is not None)
+            )
+            self._spikes = [np.zeros(2 + 2 * detectors * max(steps, room // detectors), np.int64) for _ in self._shares]
+        events, first = self.events.due(step, steps)
+        arguments = [
+            (self.arena, self.table, a, b, step, steps, events, first, rows, observed, spikes)
+            for (a, b), spikes in zip(self._shares, self._spikes, strict=True)
+        ]
+        results = [run(*arguments[0])] if self._pool is None else list(self._pool.map(lambda given: run(*given), arguments))
+        for spikes in self._spikes:
+            if spikes[0]:
+                found.append(spikes[1 : 1 + 2 * spikes[0]].copy())
+                spikes[0] = 0
+                self.events.fan_out(found[-1])
+        if max(results) >= 0:
+            raise self._unsound(max(results), step + steps)
+
+    def _unsound(self, number: int, step: int) -> CosimError:
+        batch = self.batches[number]
+        nodes = batch.population.compartments.count
+        field = self.arena[batch.fields["V"] : batch.fields["V"] + nodes * batch.lanes].reshape(nodes, batch.lanes)
+        wrong = np.argwhere(~(np.abs(field) < 1.0))[0]
+        cell = batch.cells[min(wrong[1], len(batch.cells) - 1)]
+        what = f"the potential of {batch.population.name}[{cell}] is {field[tuple(wrong)] * 1e3:g} mV in compartment {wrong[0]}"
+        dt = format_ns(self.dt_ns // batch.population.substeps)
+        why = f"by {format_ns(step * self.dt_ns)}; the step of {dt} is too long for what happens there, or an input is too strong"
+        return CosimError(what, why=why, mend="a shorter dt, or weaker inputs")
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        return {"numbers": self.arena.copy(), **self.events.save()}
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        if len(state["numbers"]) != len(self.arena):
+            raise CosimError("the saved state is of other cells", why=f"{len(state['numbers'])} numbers, not {len(self.arena)}")
+        self.arena[:] = state["numbers"]
+        self.events.load(state)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def _shares(batches: Sequence[Batch], threads: int) -> list[tuple[int, int]]:
+    """First and last batch of each thread, by the work that they are."""
+    work = np.cumsum([batch.population.compartments.count * batch.population.substeps for batch in batches])
+    ends = np.searchsorted(work, work[-1] * np.arange(1, threads + 1) / threads - 0.5) + 1
+    edges = np.unique(np.concatenate([[0], np.minimum(ends, len(batches))])).tolist()
+    return list(pairwise(edges))
+
+
+def _compile(log: logging.Logger) -> None:
+    from engines.compartmental_neurons.kernels import pointers, steps, vectors
+
+    stamp(steps, pointers, vectors)
+    if not is_kept(run):
+        log.info("compiling the loop over steps of compartmental neurons (once on this machine)")

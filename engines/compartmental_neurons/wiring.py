@@ -1,0 +1,148 @@
+"""Which source reaches which cell, by the rules of projections, and over which slot of its synapses.
+
+Random numbers are counted: those of a pair, or of a connection of a cell, rest on the seed, the projection's name and the numbers
+of both alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.compartmental_neurons.cells import Floats, Integers
+from engines.compartmental_neurons.mechanisms.description import MechanismDescription
+from engines.compartmental_neurons.params import Projection
+from engines.equations.expression import Expression, linear_parts
+
+_MOST_PAIRS = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Wired:
+    """The connections of a projection, ordered by target cell, then by source.
+
+    Attributes
+    ----------
+    source, target
+        (n,) channel of the source in its population or input, number of the target cell.
+    number
+        (n,) the how-manieth connection of the projection onto its cell it is.
+    listed
+        (n,) row of ``pairs`` that it comes from, for weights and delays of their own.
+    """
+
+    source: Integers
+    target: Integers
+    number: Integers
+    listed: Integers
+
+
+def wire(name: str, projection: Projection, sources: int, targets: int, seed: int) -> Wired:
+    """The connections of a projection."""
+    source, target = _pairs(name, projection, sources, targets, seed)
+    listed = np.arange(len(source))
+    if projection.source == projection.target and not projection.autapses:
+        keep = source != target
+        source, target, listed = source[keep], target[keep], listed[keep]
+    order = np.lexsort((listed, source, target)) if projection.rule != "list" else np.lexsort((listed, target))
+    source, target, listed = source[order], target[order], listed[order]
+    first = np.searchsorted(target, target)
+    return Wired(source, target, np.arange(len(target)) - first, listed)
+
+
+def _pairs(name: str, projection: Projection, sources: int, targets: int, seed: int) -> tuple[Integers, Integers]:
+    if projection.rule == "list":
+        given = np.array(projection.pairs, np.int64).reshape(-1, 2)
+        return given[:, 0], given[:, 1]
+    if projection.rule == "one_to_one":
+        count = np.arange(min(sources, targets))
+        return count, count
+    if projection.rule == "fixed_indegree":
+        degree = projection.indegree or 0
+        target = np.repeat(np.arange(targets), degree)
+        drawn = _uniform(seed, name, target, np.tile(np.arange(degree), targets))
+        return np.minimum((drawn * sources).astype(np.int64), sources - 1), target
+    found_source, found_target = [], []
+    rows = max(1, _MOST_PAIRS // max(sources, 1))
+    for first in range(0, targets, rows):
+        some = np.arange(first, min(first + rows, targets))
+        target, source = np.repeat(some, sources), np.tile(np.arange(sources), len(some))
+        if projection.rule == "bernoulli":
+            keep = _uniform(seed, name, target, source) < float(projection.probability or 0.0)
+            target, source = target[keep], source[keep]
+        found_source.append(source)
+        found_target.append(target)
+    return np.concatenate(found_source), np.concatenate(found_target)
+
+
+def _uniform(seed: int, name: str, target: Integers, counter: Integers) -> Floats:
+    """(n,) numbers in (0, 1)."""
+    from engines.equations.randoms import GOLDEN, key_of, mix, streams
+
+    words = streams(key_of(seed, "projection", name), target, 0) ^ (np.asarray(counter, np.uint64) * GOLDEN)
+    mixed: NDArray[np.uint64] = mix.py_func(words)
+    return ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def is_shared(described: MechanismDescription) -> bool:
+    """Whether spikes of many sources may act on the same states: each adds a multiple of its weight, and nothing else happens."""
+    moving = {*described.moving, *described.inputs, "V"}
+    for (_, state), expression in described.parts.receptors.items():
+        if expression.names() & moving - {state}:
+            return False
+        parts = linear_parts(expression.tree, state, {})
+        if parts is None or linear_parts(parts[1], "weight", {}) is None:
+            return False
+        slope = Expression("", parts[0])
+        if slope.names() or slope.value({}) != 1.0:
+            return False
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Where the synapses of one group are.
+
+    Attributes
+    ----------
+    cells, nodes
+        (k,) of every slot, ordered by cell.
+    of_site
+        For each cell the slots of its sites, where sources share them; else empty.
+    """
+
+    cells: Integers
+    nodes: Integers
+    of_site: Mapping[int, Integers]
+
+    def dealt(self, wired: Wired) -> Integers:
+        """(n,) the slot of each connection: those onto a cell go to its sites in turn."""
+        pairs = zip(wired.target.tolist(), wired.number.tolist(), strict=True)
+        return np.array([self.of_site[target][number % len(self.of_site[target])] for target, number in pairs], np.int64)
+
+
+def shared_slots(sites: Sequence[Integers]) -> Slots:
+    """One slot for each compartment in which a cell has sites: spikes that act there act on one state."""
+    cells, nodes, of_site, first = [], [], {}, 0
+    for cell, found in enumerate(sites):
+        unique, which = np.unique(found, return_inverse=True)
+        cells.append(np.full(len(unique), cell))
+        nodes.append(unique)
+        of_site[cell] = first + which
+        first += len(unique)
+    return Slots(np.concatenate(cells), np.concatenate(nodes), of_site)
+
+
+def own_slots(sites: Sequence[Integers], wired: Sequence[Wired]) -> tuple[Slots, list[Integers]]:
+    """One slot for each connection; the slots of every projection's connections."""
+    target = np.concatenate([item.target for item in wired])
+    number = np.concatenate([item.number for item in wired])
+    nodes = np.array([sites[t][n % len(sites[t])] for t, n in zip(target.tolist(), number.tolist(), strict=True)], np.int64)
+    order = np.argsort(target, kind="stable")
+    slot = np.empty(len(target), np.int64)
+    slot[order] = np.arange(len(target))
+    ends = np.cumsum([len(item.target) for item in wired])[:-1]
+    return Slots(target[order], nodes[order], {}), np.split(slot, ends)
