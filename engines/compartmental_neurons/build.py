@@ -100,7 +100,7 @@ class _Builder:
         ]
         interval = min([int(delay) // self.params.dt for delay in delays], default=1 << 40)
         events = Events(self._connections(places, simulation), len(simulation.batches), self.params.dt)
-        simulation.finish(inputs, observed, transfers, temperature, interval, events)
+        simulation.finish(inputs, observed, transfers, temperature, interval, self.setup.window_ns // self.params.dt, events)
         spike_inputs = {
             name: self.sources[name] for name, item in self.params.inputs.items() if isinstance(item, SpikesInput)
         }  # fmt: skip

@@ -68,6 +68,7 @@ class Simulation:
         transfers: Sequence[tuple[int, int]],
         temperature: int,
         interval: int,
+        window_steps: int,
         events: Events,
     ) -> None:
         """Fix what goes in and out, and make everything ready for the first step.
@@ -82,6 +83,8 @@ class Simulation:
             Column of the input, or -1.
         interval
             Steps for which no spike of these cells acts on any of them.
+        window_steps
+            Steps of a window.
         """
         for number, record in enumerate(self._records):
             pairs, seen = inputs.get(number, ()), observed.get(number, ())
@@ -95,11 +98,11 @@ class Simulation:
             prepare(self.arena, self.table, int(head[0]) + number * index.BATCH)
         detectors = max(1, sum(len(cells.numbers) for cells in self._populations if cells.detector is not None))
         substeps = max(cells.substeps for cells in self._populations)
-        self._interval = max(1, min(interval, _MOST_SPIKES // (detectors * substeps)))
+        most = max(1, _MOST_SPIKES // (detectors * substeps))
+        self._interval = max(1, min(interval, most, window_steps))
         self.events = events
         self._shares = _shares(self.batches, 1 if transfers else self._threads)
-        self._spikes = [np.zeros(2 + 2 * detectors * substeps * 1, np.int64) for _ in self._shares]
-        self._room = 1
+        self._spikes = [np.zeros(1 + 2 * detectors * substeps * self._interval, np.int64) for _ in self._shares]
         self._pool = ThreadPoolExecutor(len(self._shares)) if len(self._shares) > 1 else None
 
     def kernel(self, cells: Cells, name: str) -> ModuleType:
@@ -108,39 +111,40 @@ class Simulation:
 
     def advance(self, step: int, steps: int, rows: Floats, observed: Floats) -> tuple[Integers, Integers]:
         """Move on; times in ns and channels of all spikes, in their order."""
-        found: list[Integers] = []
-        done = 0
-        while done < steps:
-            count = min(self._interval, steps - done)
-            self._advance(step + done, count, rows[done : done + count], observed[done : done + count], found)
-            done += count
+        if steps <= self._interval:
+            found = self._advance(step, steps, rows, observed)
+        else:
+            found = []
+            for done in range(0, steps, self._interval):
+                count = min(self._interval, steps - done)
+                found += self._advance(step + done, count, rows[done : done + count], observed[done : done + count])
         if not found:
             return _NOTHING
-        times, channels = (np.concatenate(part) for part in zip(*(f.reshape(-1, 2).T for f in found), strict=True))
+        times, channels = (np.concatenate(part) for part in zip(*(pairs.reshape(-1, 2).T for pairs in found), strict=True))
         order = np.lexsort((channels, times))
         return times[order], channels[order]
 
-    def _advance(self, step: int, steps: int, rows: Floats, observed: Floats, found: list[Integers]) -> None:
-        if steps > self._room:
-            self._room = steps
-            room = len(self._spikes[0]) - 2
-            detectors = max(
-                1, sum(len(cells.numbers) * cells.substeps for cells in self._populations if cells.detector is not None)
-            )
-            self._spikes = [np.zeros(2 + 2 * detectors * max(steps, room // detectors), np.int64) for _ in self._shares]
+    def _advance(self, step: int, steps: int, rows: Floats, observed: Floats) -> list[Integers]:
+        """No longer than spikes take to act; time and channel of each, by thread."""
         events, first = self.events.due(step, steps)
-        arguments = [
-            (self.arena, self.table, a, b, step, steps, events, first, rows, observed, spikes)
-            for (a, b), spikes in zip(self._shares, self._spikes, strict=True)
-        ]
-        results = [run(*arguments[0])] if self._pool is None else list(self._pool.map(lambda given: run(*given), arguments))
+        if self._pool is None:
+            wrong = run(self.arena, self.table, 0, len(self.batches), step, steps, events, first, rows, observed, self._spikes[0])
+        else:
+            shared = (step, steps, events, first, rows, observed)
+            jobs = [
+                self._pool.submit(run, self.arena, self.table, a, b, *shared, spikes)
+                for (a, b), spikes in zip(self._shares, self._spikes, strict=True)
+            ]
+            wrong = max(job.result() for job in jobs)
+        if wrong >= 0:
+            raise self._unsound(wrong, step + steps)
+        found = []
         for spikes in self._spikes:
             if spikes[0]:
                 found.append(spikes[1 : 1 + 2 * spikes[0]].copy())
                 spikes[0] = 0
                 self.events.fan_out(found[-1])
-        if max(results) >= 0:
-            raise self._unsound(max(results), step + steps)
+        return found
 
     def _unsound(self, number: int, step: int) -> CosimError:
         batch = self.batches[number]

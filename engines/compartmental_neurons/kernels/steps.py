@@ -24,6 +24,7 @@ from engines.compartmental_neurons.kernels.vectors import (
     copy,
     eliminate,
     eliminate_still,
+    fill,
     flow,
     overshoot,
     solve_root,
@@ -33,9 +34,13 @@ from engines.compartmental_neurons.kernels.vectors import (
 from engines.equations.maths import log
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
+_size = np.uint64  # places without a sign: no code for those counted from the end
+ONE, EIGHT = np.uint64(1), np.uint64(LANES)
 
 MOST_V = 1.0
 """V: beyond this a step is said to have been too long."""
+OFTEN = 64
+"""Steps between looks at all compartments."""
 GAS_OVER_FARADAY = 8.31446261815324 / 96485.33212331001
 
 
@@ -80,7 +85,7 @@ def run(arena, table, first, last, step, steps, events, first_event, rows, obser
             for s in range(done, done + stride):
                 event = _step(arena, table, at, step + s, s, events, event, first_event[b + 1], rows, observed, spikes)
             table[at + index.NEXT_EVENT] = event
-            if not _is_sound(arena, table, at):
+            if not _is_sound(arena, table, at, (step + done) // OFTEN < (step + done + stride) // OFTEN):
                 return b
         for k in range(table[index.TRANSFER_COUNT]):
             pair = table[index.TRANSFERS] + 2 * k
@@ -145,22 +150,25 @@ def _warm(arena, table, at, celsius):
 @_kernel
 def _currents(arena, table, at):
     """Right side and diagonal of all compartments."""
-    nodes, lanes = table[at + index.NODES], table[at + index.LANES]
-    v, rhs, d = table[at + index.V_AT], table[at + index.RHS_AT], table[at + index.D_AT]
-    capacity, diagonal, right = table[at + index.CAPACITY_AT], table[at + index.DIAGONAL_AT], table[at + index.RIGHT_AT]
-    if lanes == LANES:
+    nodes, lanes, still = _size(table[at + index.NODES]), _size(table[at + index.LANES]), _size(table[at + index.STILL])
+    v, rhs, d = _size(table[at + index.V_AT]), _size(table[at + index.RHS_AT]), _size(table[at + index.D_AT])
+    capacity, right = _size(table[at + index.CAPACITY_AT]), _size(table[at + index.RIGHT_AT])
+    diagonal = _size(table[at + index.DIAGONAL_AT])
+    if lanes == EIGHT:
         for i in range(nodes):
-            begin(arena, v + i * LANES, rhs + i * LANES, d + i * LANES, arena[capacity + i], arena[diagonal + i], arena[right + i])
+            begin(arena, v + i * EIGHT, rhs + i * EIGHT, arena[capacity + i], arena[right + i])
+            if not table[still + i]:
+                fill(arena, d + i * EIGHT, arena[diagonal + i])
     else:
         for i in range(nodes):
             arena[d + i] = arena[diagonal + i]
             arena[rhs + i] = arena[capacity + i] * arena[v + i] + arena[right + i]
-    outside = table[at + index.OUTSIDE_AT]
-    if outside >= 0:
+    if table[at + index.OUTSIDE_AT] >= 0:
+        outside = _size(table[at + index.OUTSIDE_AT])
         for i in range(nodes * lanes):
             arena[rhs + i] += arena[outside + i]
     for k in range(table[at + index.EMPTIED_COUNT]):
-        field = table[table[at + index.EMPTIED] + k]
+        field = _size(table[table[at + index.EMPTIED] + k])
         for i in range(nodes * lanes):
             arena[field + i] = 0.0
     for k in range(table[at + index.NERNST_COUNT]):
@@ -209,39 +217,39 @@ def _gather(arena, table, m, pairs, count):
 
 @_kernel
 def _gather_one(arena, table, m, field, column):
-    stride, places = table[m + index.STRIDE], table[m + index.PLACES]
-    target = table[m + index.AT] + column * LANES
+    stride, places = _size(table[m + index.STRIDE]), _size(table[m + index.PLACES])
+    target, source = _size(table[m + index.AT] + column * LANES), _size(field)
     if table[m + index.CONTIGUOUS]:
-        for b in range(table[m + index.BLOCKS]):
-            copy(arena, target + b * stride, field + table[places + b * LANES])
+        for b in range(_size(table[m + index.BLOCKS])):
+            copy(arena, target + b * stride, source + _size(table[places + b * EIGHT]))
         return
-    for b in range(table[m + index.BLOCKS]):
-        for k in range(LANES):
-            arena[target + b * stride + k] = arena[field + table[places + b * LANES + k]]
+    for b in range(_size(table[m + index.BLOCKS])):
+        for k in range(EIGHT):
+            arena[target + b * stride + k] = arena[source + _size(table[places + b * EIGHT + k])]
 
 
 @_kernel
 def _scatter(arena, table, m, field, column):
     """A column of a mechanism added to numbers of compartments."""
-    stride, places = table[m + index.STRIDE], table[m + index.PLACES]
-    source = table[m + index.AT] + column * LANES
+    stride, places = _size(table[m + index.STRIDE]), _size(table[m + index.PLACES])
+    source, target = _size(table[m + index.AT] + column * LANES), _size(field)
     if table[m + index.CONTIGUOUS]:
-        for b in range(table[m + index.BLOCKS]):
-            add(arena, field + table[places + b * LANES], source + b * stride)
+        for b in range(_size(table[m + index.BLOCKS])):
+            add(arena, target + _size(table[places + b * EIGHT]), source + b * stride)
         return
-    for b in range(table[m + index.BLOCKS]):
-        for k in range(LANES):
-            arena[field + table[places + b * LANES + k]] += arena[source + b * stride + k]
+    for b in range(_size(table[m + index.BLOCKS])):
+        for k in range(EIGHT):
+            arena[target + _size(table[places + b * EIGHT + k])] += arena[source + b * stride + k]
 
 
 @_kernel
 def _tell(arena, table, m, field, column):
     """A column of a mechanism as the numbers of compartments."""
-    stride, places = table[m + index.STRIDE], table[m + index.PLACES]
-    source = table[m + index.AT] + column * LANES
-    for b in range(table[m + index.BLOCKS]):
-        for k in range(LANES):
-            arena[field + table[places + b * LANES + k]] = arena[source + b * stride + k]
+    stride, places = _size(table[m + index.STRIDE]), _size(table[m + index.PLACES])
+    source, target = _size(table[m + index.AT] + column * LANES), _size(field)
+    for b in range(_size(table[m + index.BLOCKS])):
+        for k in range(EIGHT):
+            arena[target + _size(table[places + b * EIGHT + k])] = arena[source + b * stride + k]
 
 
 # -- potentials --------------------------------------------------------------------------------------------------------
@@ -249,39 +257,41 @@ def _tell(arena, table, m, field, column):
 
 @_kernel
 def _solve_eight(arena, table, at):
-    """Elimination for 8 cells at once; ``rhs`` is then V after the step, or in its middle."""
-    nodes, parents, still = table[at + index.NODES], table[at + index.PARENTS], table[at + index.STILL]
-    v, rhs, d = table[at + index.V_AT], table[at + index.RHS_AT], table[at + index.D_AT]
-    axial, inverse, factor = table[at + index.AXIAL_AT], table[at + index.INVERSE_AT], table[at + index.FACTOR_AT]
-    for i in range(nodes - 1, 0, -1):
-        p = table[parents + i] * LANES
+    """Elimination for 8 cells at once. In the middle of a step V goes over into ``rhs`` first, and from there to the end of it."""
+    nodes, parents, still = _size(table[at + index.NODES]), _size(table[at + index.PARENTS]), _size(table[at + index.STILL])
+    v, rhs, d = _size(table[at + index.V_AT]), _size(table[at + index.RHS_AT]), _size(table[at + index.D_AT])
+    axial, inverse = _size(table[at + index.AXIAL_AT]), _size(table[at + index.INVERSE_AT])
+    factor = _size(table[at + index.FACTOR_AT])
+    for k in range(ONE, nodes):
+        i = nodes - k
+        here, p = i * EIGHT, _size(table[parents + i]) * EIGHT
         if table[still + i]:
-            eliminate_still(arena, rhs + i * LANES, rhs + p, arena[factor + i])
+            eliminate_still(arena, rhs + here, rhs + p, arena[factor + i])
         else:
-            eliminate(arena, d + i * LANES, rhs + i * LANES, d + p, rhs + p, arena[axial + i])
-    solve_root(arena, d, rhs)
-    for i in range(1, nodes):
-        p = table[parents + i] * LANES
+            eliminate(arena, d + here, rhs + here, d + p, rhs + p, arena[axial + i])
+    x = rhs if table[at + index.MIDDLE] else v
+    solve_root(arena, x, d, rhs)
+    for i in range(ONE, nodes):
+        here, p = i * EIGHT, _size(table[parents + i]) * EIGHT
         if table[still + i]:
-            substitute_still(arena, rhs + i * LANES, rhs + p, arena[axial + i], arena[inverse + i])
+            substitute_still(arena, x + here, rhs + here, x + p, arena[axial + i], arena[inverse + i])
         else:
-            substitute(arena, d + i * LANES, rhs + i * LANES, rhs + p, arena[axial + i])
+            substitute(arena, x + here, d + here, rhs + here, x + p, arena[axial + i])
     if table[at + index.MIDDLE]:
         for i in range(nodes):
-            overshoot(arena, v + i * LANES, rhs + i * LANES)
-    else:
-        for i in range(nodes):
-            copy(arena, v + i * LANES, rhs + i * LANES)
+            overshoot(arena, v + i * EIGHT, rhs + i * EIGHT)
 
 
 @_kernel
 def _solve_one(arena, table, at):
     """The same for one cell."""
-    nodes, parents, still = table[at + index.NODES], table[at + index.PARENTS], table[at + index.STILL]
-    v, rhs, d = table[at + index.V_AT], table[at + index.RHS_AT], table[at + index.D_AT]
-    axial, inverse, factor = table[at + index.AXIAL_AT], table[at + index.INVERSE_AT], table[at + index.FACTOR_AT]
-    for i in range(nodes - 1, 0, -1):
-        p = table[parents + i]
+    nodes, parents, still = _size(table[at + index.NODES]), _size(table[at + index.PARENTS]), _size(table[at + index.STILL])
+    v, rhs, d = _size(table[at + index.V_AT]), _size(table[at + index.RHS_AT]), _size(table[at + index.D_AT])
+    axial, inverse = _size(table[at + index.AXIAL_AT]), _size(table[at + index.INVERSE_AT])
+    factor = _size(table[at + index.FACTOR_AT])
+    for k in range(ONE, nodes):
+        i = nodes - k
+        p = _size(table[parents + i])
         if table[still + i]:
             arena[rhs + p] += arena[factor + i] * arena[rhs + i]
         else:
@@ -290,17 +300,14 @@ def _solve_one(arena, table, at):
             part = arena[axial + i] * one
             arena[d + p] -= part * arena[axial + i]
             arena[rhs + p] += part * arena[rhs + i]
-    arena[d] = 1.0 / arena[d]
-    arena[rhs] *= arena[d]
-    for i in range(1, nodes):
-        known = arena[rhs + i] + arena[axial + i] * arena[rhs + table[parents + i]]
-        arena[rhs + i] = (arena[inverse + i] if table[still + i] else arena[d + i]) * known
+    x = rhs if table[at + index.MIDDLE] else v
+    arena[x] = (1.0 / arena[d]) * arena[rhs]
+    for i in range(ONE, nodes):
+        known = arena[rhs + i] + arena[axial + i] * arena[x + _size(table[parents + i])]
+        arena[x + i] = (arena[inverse + i] if table[still + i] else arena[d + i]) * known
     if table[at + index.MIDDLE]:
         for i in range(nodes):
             arena[v + i] = (arena[rhs + i] + arena[rhs + i]) - arena[v + i]
-    else:
-        for i in range(nodes):
-            arena[v + i] = arena[rhs + i]
 
 
 @_kernel
@@ -326,9 +333,10 @@ def _membrane(arena, table, at):
 
 
 @_kernel
-def _is_sound(arena, table, at):
+def _is_sound(arena, table, at, thoroughly):
+    """Whether potentials are within bounds: at the root, which hears of everything that is not finite, or everywhere."""
     v, wrong = table[at + index.V_AT], 0
-    for i in range(table[at + index.NODES] * table[at + index.LANES]):
+    for i in range(table[at + index.LANES] * (table[at + index.NODES] if thoroughly else 1)):
         wrong += not abs(arena[v + i]) < MOST_V
     return wrong == 0
 

@@ -53,16 +53,26 @@ def _signature(array, places, numbers):
 
 
 @intrinsic
-def begin(typing_context, arena, v, rhs, d, capacity, diagonal, right):
-    """d = diagonal; rhs = capacity v + right."""
+def begin(typing_context, arena, v, rhs, capacity, right):
+    """rhs = capacity v + right."""
 
     def code(context, builder, signature, arguments):
         lanes = _Lanes(context, builder, signature, arguments)
-        _, v, rhs, d, capacity, diagonal, right = arguments
-        lanes.store(lanes.same(diagonal), d)
+        _, v, rhs, capacity, right = arguments
         lanes.store(lanes.add(lanes.multiply(lanes.same(capacity), lanes.load(v)), lanes.same(right)), rhs)
 
-    return _signature(arena, 3, 3), code
+    return _signature(arena, 2, 2), code
+
+
+@intrinsic
+def fill(typing_context, arena, target, number):
+    """target = number."""
+
+    def code(context, builder, signature, arguments):
+        lanes = _Lanes(context, builder, signature, arguments)
+        lanes.store(lanes.same(arguments[2]), arguments[1])
+
+    return _signature(arena, 1, 1), code
 
 
 @intrinsic
@@ -117,43 +127,42 @@ def eliminate_still(typing_context, arena, rhs, parent_rhs, factor):
 
 
 @intrinsic
-def solve_root(typing_context, arena, d, rhs):
-    """d = 1 / d; rhs = d rhs."""
+def solve_root(typing_context, arena, x, d, rhs):
+    """x = rhs / d, by the inverse as elsewhere."""
 
     def code(context, builder, signature, arguments):
         lanes = _Lanes(context, builder, signature, arguments)
-        _, d, rhs = arguments
+        _, x, d, rhs = arguments
         inverse = builder.fdiv(lanes.same(ir.Constant(ir.DoubleType(), 1.0)), lanes.load(d))
-        lanes.store(inverse, d)
-        lanes.store(lanes.multiply(inverse, lanes.load(rhs)), rhs)
+        lanes.store(lanes.multiply(inverse, lanes.load(rhs)), x)
 
-    return _signature(arena, 2, 0), code
-
-
-@intrinsic
-def substitute(typing_context, arena, d, rhs, parent_rhs, axial):
-    """rhs = d (rhs + axial parent_rhs), d being the inverse by now."""
-
-    def code(context, builder, signature, arguments):
-        lanes = _Lanes(context, builder, signature, arguments)
-        _, d, rhs, parent, axial = arguments
-        known = lanes.add(lanes.load(rhs), lanes.multiply(lanes.same(axial), lanes.load(parent)))
-        lanes.store(lanes.multiply(lanes.load(d), known), rhs)
-
-    return _signature(arena, 3, 1), code
+    return _signature(arena, 3, 0), code
 
 
 @intrinsic
-def substitute_still(typing_context, arena, rhs, parent_rhs, axial, inverse):
-    """rhs = inverse (rhs + axial parent_rhs)."""
+def substitute(typing_context, arena, x, d, rhs, parent_x, axial):
+    """x = d (rhs + axial parent_x), d being the inverse by now."""
 
     def code(context, builder, signature, arguments):
         lanes = _Lanes(context, builder, signature, arguments)
-        _, rhs, parent, axial, inverse = arguments
+        _, x, d, rhs, parent, axial = arguments
         known = lanes.add(lanes.load(rhs), lanes.multiply(lanes.same(axial), lanes.load(parent)))
-        lanes.store(lanes.multiply(lanes.same(inverse), known), rhs)
+        lanes.store(lanes.multiply(lanes.load(d), known), x)
 
-    return _signature(arena, 2, 2), code
+    return _signature(arena, 4, 1), code
+
+
+@intrinsic
+def substitute_still(typing_context, arena, x, rhs, parent_x, axial, inverse):
+    """x = inverse (rhs + axial parent_x)."""
+
+    def code(context, builder, signature, arguments):
+        lanes = _Lanes(context, builder, signature, arguments)
+        _, x, rhs, parent, axial, inverse = arguments
+        known = lanes.add(lanes.load(rhs), lanes.multiply(lanes.same(axial), lanes.load(parent)))
+        lanes.store(lanes.multiply(lanes.same(inverse), known), x)
+
+    return _signature(arena, 3, 2), code
 
 
 @intrinsic
