@@ -13,12 +13,13 @@ from cosim.sdk.units import told
 from engines.compartmental_neurons.mechanisms.description import MechanismDescription, mechanism_file, read_mechanism
 from engines.compartmental_neurons.morphology.discretisation import Discretisation
 from engines.compartmental_neurons.morphology.regions import AnyRegion, Region
-from engines.compartmental_neurons.morphology.sites import AnySite
+from engines.compartmental_neurons.morphology.sites import AnySite, Site
 from engines.compartmental_neurons.morphology.source import Form
 from engines.equations.quantities import Quantity
 
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
+ROOT = Site(section=0)
+"""The middle of the section that all others come from: the soma, where there is one."""
 
 
 def _mechanism(name: Any, info: ValidationInfo) -> Path:
@@ -119,7 +120,7 @@ class Synapses(Params):
 class Pulse(Params):
     """A current that is on for a while."""
 
-    at: AnySite = "soma"
+    at: AnySite = ROOT
     current: Annotated[float, Unit("nA"), Field(description="inward, so that the cell is depolarised")]
     start: Duration = 0
     stop: Duration | None = None
@@ -134,7 +135,7 @@ class Population(Params):
     synapses: dict[str, Synapses] = {}
     pulses: dict[str, Pulse] = {}
     threshold: Annotated[float, Unit("mV"), Field(description="that a spike comes up through")] = -20.0
-    detector: Annotated[AnySite, Field(description="where spikes are seen")] = "soma"
+    detector: Annotated[AnySite, Field(description="where spikes are seen")] = ROOT
     substeps: Annotated[int, Field(ge=1, le=1000, description="steps of these cells in one of the engine")] = 1
     positions: Annotated[
         list[tuple[Annotated[float, Unit("um")], Annotated[float, Unit("um")], Annotated[float, Unit("um")]]] | InputFile | None,
@@ -188,8 +189,8 @@ class GapJunctions(Params):
 
     source: str = Field(alias="from")
     target: str = Field(alias="to")
-    source_at: AnySite = "soma"
-    target_at: AnySite = "soma"
+    source_at: AnySite = ROOT
+    target_at: AnySite = ROOT
     pairs: Annotated[list[tuple[int, int]], Field(min_length=1, description="[cell, cell] of each")]
     conductance: Annotated[float, Unit("nS"), Field(ge=0)]
 
@@ -211,7 +212,7 @@ class DriveInput(Params):
     mechanism: MechanismFile = Field(default="current_clamp", validate_default=True)
     parameters: dict[str, Quantity] = {}
     input: Annotated[str | None, Field(description="of the mechanism, where it has several")] = None
-    at: AnySite = "soma"
+    at: AnySite = ROOT
     each: Annotated[bool, Field(description="a channel for every cell and place instead of one for all")] = False
 
 
@@ -252,7 +253,9 @@ class Record(Params):
         str,
         Field(description="V; membrane_current; hh.m: a gate or state of a mechanism; E_ca, ca_i: of an ion; input.g: of synapses"),
     ] = "V"
-    at: Annotated[AnySite | None, Field(description="else the soma; of membrane_current every compartment")] = None
+    at: Annotated[
+        AnySite | None, Field(description="else the middle of the first section, the soma; of membrane_current every compartment")
+    ] = None
     cells: list[Annotated[int, Field(ge=0)]] | Literal["all"] = "all"
 
 

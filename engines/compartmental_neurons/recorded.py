@@ -11,7 +11,7 @@ from cosim.sdk import CosimError, Port, Segments, Space, did_you_mean
 from engines.compartmental_neurons.cells import Floats, Integers
 from engines.compartmental_neurons.mechanisms.description import MechanismDescription, unit_of_ion
 from engines.compartmental_neurons.morphology.sites import compartments_of
-from engines.compartmental_neurons.params import Neurons, Population, Record
+from engines.compartmental_neurons.params import ROOT, Neurons, Population, Record
 from engines.compartmental_neurons.populations import Kind
 
 QUANTITIES = {"V": ("membrane_potential", "mV"), "membrane_current": ("membrane_current", "nA")}
@@ -57,7 +57,7 @@ def nodes_of(record: Record, population: Population, kind: Kind, seed: int, cell
     group = population.synapses.get(record.value.rpartition(".")[0])
     if group is not None and record.at is None:
         return np.unique(compartments_of(group.at, regions, seed, cell, f"{record.of}.{record.value.rpartition('.')[0]}"))
-    return compartments_of("soma" if record.at is None else record.at, regions, seed, cell, f"record {port}")
+    return compartments_of(ROOT if record.at is None else record.at, regions, seed, cell, f"record {port}")
 
 
 def unit_of(record: Record, population: Population) -> tuple[str, str]:
