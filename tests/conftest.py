@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -16,6 +17,13 @@ from cosim.describe import find_mpirun
 from cosim.simulators import missing
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_earlier_modules_left_is_not_looked_through():
+    """Engines of simulators collect garbage, which would look at all that is alive: by the end of the tests seconds at a time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
