@@ -7,11 +7,13 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from cosim.sdk.cache import made_once, writable_cache
 from engines.equations.stamps import modules_behind, stamp
@@ -59,6 +61,17 @@ def load_compiled(title: str, code: str, log: logging.Logger) -> ModuleType:
     if not compiled:
         log.info("compiled %s in %.1f s", title, time.perf_counter() - began)
     return module
+
+
+def entry_of(kernel: Any) -> Callable[..., Any]:
+    """The code of a kernel that was compiled for one kind of arguments, without looking at each call what kind they are of.
+
+    That look takes longer than short work: 10 to 20 µs for tuples of seventy arrays. Whoever calls the entry must pass what the
+    kernel was compiled for: whole numbers, numbers and contiguous arrays of the same types and axes.
+    """
+    (compiled,) = kernel.overloads.values()
+    entry: Callable[..., Any] = compiled.entry_point
+    return entry
 
 
 def _find_room() -> None:

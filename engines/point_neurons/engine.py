@@ -96,7 +96,8 @@ class PointNeurons:
         self._log = setup.log
         populations, neurons = list(params.populations), list(neurons_of(params))
         self._sizes = np.array([population.size for population in params.populations.values()], np.float64)
-        self._neurons = [populations.index(name) for name in neurons]
+        spiking = [populations.index(name) for name in neurons]
+        self._neurons = slice(None) if len(spiking) == len(populations) else np.array(spiking, np.int64)
         columns = columns_of(params)
         self._recorded = {p.name: (len(columns[p.name]), 1.0 / si_factor(p.unit)) for p in recorded_ports(params)}
         self._step = 0

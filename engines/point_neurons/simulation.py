@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, format_ns
+from engines.equations.compiled import entry_of
 from engines.equations.stamps import is_kept, stamp
 from engines.point_neurons.connections.synapses import MeanField, Synapses
 from engines.point_neurons.kernels import delivery
@@ -149,7 +150,10 @@ class Simulation:
         tell_compiling(log)
         nothing = np.empty(0, np.int64)
         empty = Inputs(np.zeros((1, 1)), np.zeros((parts, 1, 1)), np.zeros((parts, 1, 1)), nothing, nothing, nothing)
+        self._run = kernels.run
         self.advance(0, 0, empty, np.empty((0, 1)))  # compiles
+        if self._ranks is None and len(kernels.run.overloads) == 1:
+            self._run = entry_of(kernels.run)
 
     def advance(self, first_step: int, steps: int, inputs: Inputs, observed: Floats) -> tuple[list[Integers], Integers]:
         """Some steps after ``first_step``.
@@ -180,7 +184,7 @@ class Simulation:
                 first_step, steps, self._dt_ns / 1e9, self._plan, self.number, self.arrays, inputs, self._synapses,
                 self._mean_field, self._learning.plastic, self._spikes, self._early, self._ends, counts, observed,
             )  # fmt: skip
-            found = self._everywhere(kernels.run, common)
+            found = self._everywhere(self._run, common)
         self._refuse_broken(first_step + steps)
         return found, counts[:, :steps].sum(axis=0)
 
