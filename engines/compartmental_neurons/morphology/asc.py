@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cosim.sdk import CosimError
+from cosim.sdk import CosimError, ScenarioError
 from engines.compartmental_neurons.morphology.outline import soma_of
 from engines.compartmental_neurons.morphology.samples import label_of, name_of
 from engines.compartmental_neurons.morphology.tree import Floats, Morphology, Section
 
 _TOKEN = re.compile(r';[^\n]*|"[^"\n]*"|[()]')
 _POINT = re.compile(r"\(\s*([-+.\deE]+)[\s,]+([-+.\deE]+)[\s,]+([-+.\deE]+)[^()]*\)")
-_COMMENT = re.compile(r";[^\n]*")
+_COMMENT = re.compile(r'("[^"\n]*")|;[^\n]*')
 _PROPERTY = re.compile(r"\(\s*[A-Za-z][^()]*(?:\([^()]*\)[^()]*)*\)")
 _SOMATA = ('"CellBody"', '"Cell Body"', '"Soma"')
 
@@ -60,14 +60,13 @@ def read_asc(path: Path) -> Morphology:
     except OSError as error:
         raise CosimError(f"{path.name} cannot be read", where=str(path), why=str(error)) from None
     blocks = list(_blocks(text, path.name))
-    somata = [block for block in blocks if block.is_soma]
-    trees = _trees("".join(_kept(text, somata)), path.name)
-    drawn = [block for block in blocks if block.is_tree]
-    if len(trees.root_sections) != len(drawn):
+    somata, drawn = [block for block in blocks if block.is_soma], [block for block in blocks if block.is_tree]
+    trees = _trees(_lines(drawn), path.name) if drawn else None
+    if trees is not None and len(trees.root_sections) != len(drawn):
         known = ", ".join(f"{path.name}:{block.line}" for block in drawn[:8])
         raise CosimError(
             f"{len(drawn)} trees are drawn and {len(trees.root_sections)} are understood",
-            where=f"{path.name}:{drawn[0].line if drawn else 1}",
+            where=f"{path.name}:{drawn[0].line}",
             why=f"a tree says that it is (Axon), (Dendrite) or (Apical) before its points; trees begin at {known}",
         )
     return _joined(somata, trees, path.name)
@@ -84,10 +83,17 @@ def _joined(somata: list[_Block], trees: Any, file: str) -> Morphology:
         except CosimError as error:
             raise error.located(f"{file}:{somata[0].line}") from None
         sections.append(Section(points, diameters, -1, 0.0, "soma", name_of(1, 0)))
-    elif len(trees.root_sections) != 1:
-        why = f'{len(trees.root_sections)} trees, and no outline of a soma ("CellBody") that they are on'
+    elif trees is None or len(trees.root_sections) != 1:
+        why = f'{0 if trees is None else len(trees.root_sections)} trees, and no outline of a soma ("CellBody") that they are on'
         raise CosimError("the cell does not hang together", where=f"{file}:1", why=why)
-    return Morphology((*sections, *_branches(trees, len(sections))))
+    if trees is not None:
+        sections += _branches(trees, len(sections))
+    try:
+        return Morphology(tuple(sections))
+    except CosimError as error:
+        for fault in error.faults if isinstance(error, ScenarioError) else (error,):
+            fault.located(f"{file}:1")
+        raise
 
 
 def _branches(trees: Any, before: int) -> Iterator[Section]:
@@ -100,20 +106,21 @@ def _branches(trees: Any, before: int) -> Iterator[Section]:
         counts[kind] = counts.get(kind, 0) + 1
 
 
-def _trees(text: str, file: str) -> Any:
+def _trees(lines: list[tuple[int, str]], file: str) -> Any:
     try:
         morphio = importlib.import_module("morphio")
     except ImportError:
         why = "the file is one of Neurolucida's, which MorphIO reads"
         raise CosimError(f"{file} needs MorphIO", where=file, why=why, mend="pip install morphio") from None
     try:
+        text = "".join(f"{line}\n" for _, line in lines)
         return morphio.Morphology(text, "asc", warning_handler=morphio.WarningHandlerCollector())
     except morphio.MorphioError as error:
-        told = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip()
+        told = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip()  # it colours
         place = re.match(r"[^\n]*?:(\d+):error\s*", told)
-        what = told[place.end() :] if place else told
-        where = f"{file}:{place.group(1)}" if place else f"{file}:1"
-        raise CosimError("MorphIO does not understand it", where=where, why=" ".join(what.split())) from None
+        number = lines[min(int(place[1]), len(lines)) - 1][0] if place else lines[0][0]
+        why = " ".join(told[place.end() if place else 0 :].split())
+        raise CosimError("MorphIO does not understand it", where=f"{file}:{number}", why=why) from None
 
 
 # -- text ----------------------------------------------------------------------------------------------------------------------
@@ -135,19 +142,23 @@ def _blocks(text: str, file: str) -> Iterator[_Block]:
         raise CosimError("a bracket is not closed", where=f"{file}:{_line(text, start)}", why="the file ends before")
 
 
-def _kept(text: str, left_out: list[_Block]) -> Iterator[str]:
-    """The text with blocks blanked out, every line where it was."""
-    at = 0
-    for block in left_out:
-        yield text[at : block.start]
-        yield "\n" * block.text.count("\n")
-        at = block.stop
-    yield text[at:]
+def _lines(blocks: list[_Block]) -> list[tuple[int, str]]:
+    """What MorphIO is to read, with the number of each line: it counts lines of comments and empty ones twice (3.5)."""
+    found = []
+    for block in blocks:
+        for number, line in enumerate(_without_comments(block.text).splitlines(), block.line):
+            if line.strip():
+                found.append((number, _POINT.sub(lambda point: point.group().replace(",", " "), line)))
+    return found
+
+
+def _without_comments(text: str) -> str:
+    return _COMMENT.sub(lambda found: found[1] or "", text)
 
 
 def _bare(text: str) -> str:
     """Without comments and properties such as (Color RGB (255, 255, 128))."""
-    return _PROPERTY.sub("", _COMMENT.sub("", text))
+    return _PROPERTY.sub("", _without_comments(text))
 
 
 def _line(text: str, at: int) -> int:

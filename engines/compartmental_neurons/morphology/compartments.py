@@ -24,7 +24,7 @@ Place = tuple[int, float]
 """A section, and where on it, 0 to 1."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compartments:
     """n nodes, breadth first from the root: parents stand before their children.
 

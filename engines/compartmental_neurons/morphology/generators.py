@@ -8,21 +8,20 @@ import numpy as np
 from pydantic import Field
 
 from cosim.sdk import Params
-from engines.compartmental_neurons.morphology.branches import Branch, Fraction, Length, Shape, shape_of
+from engines.compartmental_neurons.morphology.branches import Branch, Diameters, Fraction, Length, Shape, shape_of
 
 Positive = Annotated[int, Field(ge=1)]
 
 
 class Cable(Params):
-    """A cylinder, or a cone cut off: ``diameter: [4 um, 1 um]``."""
+    """A cylinder, or a cone cut off."""
 
     length: Length
-    diameter: Length | tuple[Length, Length]
+    diameter: Annotated[Diameters, Field(min_length=1, max_length=2, description="one, or [at the start, at the end]")]
     label: str = "dendrite"
 
     def shape(self, seed: int = 0, cell: int = 0) -> Shape:
-        diameter = list(self.diameter) if isinstance(self.diameter, tuple) else [self.diameter]
-        return shape_of({"cable": Branch(length=self.length, diameter=diameter, label=self.label)})
+        return shape_of({"cable": Branch(length=self.length, diameter=self.diameter, label=self.label)})
 
 
 class Rall(Params):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from cosim.sdk import CosimError, Params, Unit, did_you_mean
 from engines.compartmental_neurons.morphology.cable import Integers
@@ -62,8 +62,9 @@ class Region(Params):
 
 
 AnyRegion = Annotated[
-    str | Region,
-    Field(union_mode="left_to_right", description="a name, or a mapping such as {in: apical, from: 200 um, to: 400 um}"),
+    Annotated[str, Tag("name")] | Annotated[Region, Tag("Region")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "Region"),
+    Field(description="a name, or a mapping such as {in: apical, from: 200 um, to: 400 um}"),
 ]
 Region.model_rebuild()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from cosim.sdk import CosimError, Params
 from engines.compartmental_neurons.morphology.cable import Integers
@@ -52,8 +52,9 @@ class Site(Params):
 
 
 AnySite = Annotated[
-    str | Site,
-    Field(union_mode="left_to_right", description="a region's name, or a mapping such as {in: apical, distance: 400 um}"),
+    Annotated[str, Tag("name")] | Annotated[Site, Tag("Site")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "Site"),
+    Field(description="a region's name, or a mapping such as {in: apical, distance: 400 um}"),
 ]
 
 
@@ -148,8 +149,9 @@ def _drawn(count: int, regions: Regions, mask: Mask, seed: int, cell: int, name:
 
     words = streams(key_of(seed, "sites", name), np.arange(count), cell)
     uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52  # in (0, 1)
-    inside = np.flatnonzero(mask)
-    up_to = np.cumsum(regions.compartments.length[inside])
+    compartments, inside = regions.compartments, np.flatnonzero(mask)
+    inside = inside[np.lexsort((compartments.at[inside], compartments.section[inside]))]  # along cables, whatever their cut
+    up_to = np.cumsum(compartments.length[inside])
     drawn: Integers = inside[np.minimum(np.searchsorted(up_to, uniform * up_to[-1], side="right"), len(inside) - 1)]
     return drawn
 

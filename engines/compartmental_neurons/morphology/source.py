@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,6 +14,7 @@ from cosim.sdk import CosimError, InputFile, Params, ScenarioError
 from cosim.sdk.units import told
 from engines.compartmental_neurons.morphology.branches import Branch, Shape, in_order, shape_of
 from engines.compartmental_neurons.morphology.generators import Cable, Rall, Ring
+from engines.compartmental_neurons.morphology.stub import with_stub
 from engines.compartmental_neurons.morphology.swc import read_swc
 from engines.compartmental_neurons.morphology.tree import Morphology
 
@@ -28,6 +29,9 @@ class Form(Params):
     )
     package: Annotated[str | None, Field(description="installed, of which the file is a part; it is not imported")] = None
     cell: Annotated[str | None, Field(description="id of the cell, where a NeuroML file has several")] = None
+    axon: Annotated[
+        Literal["stub"] | None, Field(description="of the file: replaced by 60 um of cable of 1 um, as in Allen's cells")
+    ] = None
     branches: Annotated[dict[str, Branch] | None, Field(min_length=1, description="pieces of cable by name")] = None
     cable: Cable | None = None
     rall: Rall | None = None
@@ -45,8 +49,9 @@ class Form(Params):
         given = [name for name in ("file", "branches", "cable", "rall", "ring") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("give one of file, branches, cable, rall, ring" + (f", not {' and '.join(given)}" if given else ""))
-        if self.file is None and (self.package is not None or self.cell is not None):
-            raise ValueError(f"{'package' if self.package is not None else 'cell'} says something of a file, and there is none")
+        idle = [name for name in ("package", "cell", "axon") if getattr(self, name) is not None]
+        if self.file is None and idle:
+            raise ValueError(f"{idle[0]} says something of a file, and there is none")
         if self.branches is not None:
             in_order(self.branches)
         if self.file is not None:
@@ -68,6 +73,7 @@ class Form(Params):
         """
         if self.file is not None:
             morphology = read(self.file, self.cell)
+            morphology = with_stub(morphology) if self.axon else morphology
             return Shape(morphology, np.zeros(len(morphology.sections), np.int64))
         if self.branches is not None:
             return shape_of(self.branches)
@@ -129,7 +135,7 @@ def _together(form: Form) -> None:
     """Reads the file, and tells all its faults as one."""
     assert form.file is not None
     try:
-        read(form.file, form.cell)
+        form.shape()
     except ScenarioError as error:
         raise CosimError("\n".join([f"{form.file.name} has faults", *map(str, error.faults)])) from None
     except CosimError as error:

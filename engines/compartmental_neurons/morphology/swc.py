@@ -90,17 +90,29 @@ def _line_of(fields: list[bytes], where: str) -> _Line:
             why=f"a sample is {', '.join(_FIELDS)}",
             mend="leave out further columns" if len(fields) > len(_FIELDS) else "",
         )
-    number, kind, x, y, z, radius, parent = (_value(name, field) for name, field in zip(_FIELDS, fields, strict=True))
+    number, kind, x, y, z, radius, parent = _values(fields)
     return _Line(where, _whole("number", number), _whole("type", kind), (x, y, z), radius, _whole("parent", parent))
+
+
+def _values(fields: list[bytes]) -> list[float]:
+    try:
+        values = [float(field) for field in fields]
+        if all(map(math.isfinite, values)):
+            return values
+    except ValueError:
+        pass
+    return [_value(name, field) for name, field in zip(_FIELDS, fields, strict=True)]  # which says what is wrong
 
 
 def _value(name: str, field: bytes) -> float:
     try:
         value = float(field)
     except ValueError:
-        shown = field.decode("utf-8", "backslashreplace")
-        why = "" if _is_utf8(field) else "it is not text in UTF-8"
-        raise CosimError(f"{name} is {shown!r}", why=why, mend="write a number") from None
+        is_text = _is_utf8(field)
+        why = "" if is_text else "it is not text in UTF-8"
+        raise CosimError(
+            f"{name} is {repr(field.decode()) if is_text else repr(field)[1:]}", why=why, mend="write a number"
+        ) from None
     if not math.isfinite(value):
         raise CosimError(f"{name} is {value:g}", why="it has to be finite")
     return value

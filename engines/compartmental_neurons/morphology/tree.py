@@ -16,7 +16,7 @@ from cosim.sdk.errors import raise_all
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Section:
     """An unbranched piece of cable: frusta between points.
 
@@ -59,7 +59,7 @@ class Section:
         return float(self.arc[-1])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Morphology:
     """Sections, the root first and every other one behind its parent.
 
