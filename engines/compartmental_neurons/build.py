@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cosim.sdk import HELD, NOT_FED, CosimError, Setup
+from cosim.sdk import HELD, NOT_FED, CosimError, Setup, format_ns
 from engines.compartmental_neurons.anatomy import Anatomy
 from engines.compartmental_neurons.cells import Cells, Detector, Integers
 from engines.compartmental_neurons.events import Connections, Events
@@ -92,9 +92,7 @@ class _Builder:
         inputs, fields = self._inputs(places)
         observed, columns = self._observed(places)
         transfers = self._transfers(places)
-        temperature = next(
-            (self.inputs[name].first for name, item in self.params.inputs.items() if isinstance(item, TemperatureInput)), -1
-        )
+        temperature = next((self.inputs[name].first for name, item in self._linked() if isinstance(item, TemperatureInput)), -1)
         delays = [
             d for item, p in self._delays().items() if self.params.projections[item].source in self.params.populations for d in p
         ]
@@ -221,17 +219,23 @@ class _Builder:
             for batch, address, column in zip(batches.tolist(), addresses.tolist(), np.asarray(columns).tolist(), strict=True):
                 found.setdefault(batch, []).append((address, column))
         fields: dict[str, Any] = {}
-        for port, item in self.params.inputs.items():
+        for port, item in self._linked():
             if isinstance(item, ConcentrationInput):
                 self._concentration(port, item, places, found)
             elif isinstance(item, FieldInput):
                 fields[port] = self._field(port, item, places, found)
         return found, fields
 
+    def _linked(self) -> list[tuple[str, Any]]:
+        """Inputs that something comes in by; without, temperature and concentrations stay what the cell says."""
+        return [(name, item) for name, item in self.params.inputs.items() if name in self.setup.inputs]
+
     def _concentration(self, port: str, item: ConcentrationInput, places: Places, found: dict[int, list[tuple[int, int]]]) -> None:
         for number_, batch in places.of_population(item.target):
             nodes = np.flatnonzero(batch.population.compartments.area > 0)
             for lane, cell in enumerate(batch.cells.tolist()):
+                if np.ravel(self.setup.delays_ns.get(port, 0))[cell if item.each else 0] == NOT_FED:
+                    continue
                 column = self.inputs[port].first + (cell if item.each else 0)
                 addresses = batch.place(item.symbol, lane, nodes)
                 found.setdefault(number_, []).extend((int(address), column) for address in addresses)
@@ -252,7 +256,8 @@ class _Builder:
             g, parent = compartments.conductance[1:], compartments.parent[1:]
             rows = np.concatenate([child, child, parent, parent])
             columns = np.concatenate([parent, child, child, parent])
-            matrices.append(csr_array((np.concatenate([g, -g, g, -g]), (rows, columns)), (count, count)))
+            axial = csr_array((np.concatenate([g, -g, g, -g]), (rows, columns)), (count, count))
+            matrices.append(_spread(axial, compartments.area == 0) @ axial)
             addresses = batch.place("1outside", lane, np.arange(count))
             pairs = zip(addresses.tolist(), range(first, first + count), strict=True)
             found.setdefault(number_, []).extend(pairs)
@@ -264,7 +269,10 @@ class _Builder:
         ends, column = [], 0
         for port in self.params.record:
             for place in columns_of(self.params, port, self.kinds, self.places_seed):
-                batch, address = places.find(place, self.slots)
+                try:
+                    batch, address = places.find(place, self.slots)
+                except CosimError as error:
+                    raise error.located(f"params.record.{port}") from None
                 found.setdefault(batch, []).append((address, column))
                 column += 1
             ends.append(column)
@@ -311,7 +319,11 @@ class _Builder:
             batches, addresses = places.slots(item.target, item.synapses, "V", slots)
             uniforms, codes, dts = places.code(item.target, item.synapses, f"receive_{receptor}", simulation)
             source = self.sources[item.source][0] + wired.source
-            delay = delays[name] - self._link_ns(item.source)
+            delay = delays[name] - (link := self._link_ns(item.source))
+            if (delay < 0).any():
+                what, where = "spikes would arrive later than they should act", f"params.projections.{name}.delay"
+                why = f"the link to {item.source} takes {format_ns(link)}, the projection {format_ns(link + int(delay.min()))}"
+                raise CosimError(what, where=where, why=why, mend=f"{format_ns(link)} or more")
             batch = batches[slot]
             for part, values in zip(
                 parts, (source, batch, codes[batch], addresses[slot], uniforms[batch], dts[batch], each, delay), strict=True
@@ -329,8 +341,12 @@ class _Builder:
         if source not in self.params.inputs:
             return 0
         fed = np.asarray(self.setup.delays_ns.get(source, ()), np.int64)
-        given = np.unique(fed[(fed != NOT_FED) & (fed != HELD)])
-        return int(given[0]) if len(given) else 0
+        given = np.unique(fed[fed != NOT_FED]).tolist()
+        if len(given) > 1:
+            why = ", ".join("held" if delay == HELD else format_ns(delay) for delay in given)
+            what, mend = f"the links that end in {source} have several delays", "give them one delay, or an input each"
+            raise CosimError(what, where=f"params.inputs.{source}", why=why, mend=mend)
+        return int(max([0, *given]))
 
 
 class Places:
@@ -382,14 +398,25 @@ class Places:
             mechanism, _, column = place.value.rpartition(".")
             if not mechanism:
                 return number_, int(batch.place(column, int(lane[0]), np.array([place.node]))[0])
-            placed = next(item for item in batch.population.placed if item.name == mechanism)
-            if placed.cells is None:
+            placed = next((item for item in batch.population.placed if item.name == mechanism), None)
+            if placed is not None and placed.cells is None:
                 return number_, int(batch.column(placed, column, int(lane[0]), np.array([place.node]))[0])
             own = slots[place.population, mechanism]
             which = np.flatnonzero(np.isin(own.cells, batch.cells))
             slot = np.flatnonzero((own.cells[which] == place.cell) & (own.nodes[which] == place.node))
+            if placed is None or not len(slot):
+                why = f"no connection ends in compartment {place.node}, and each has states of its own"
+                raise CosimError(f"{place.population}[{place.cell}] has no {place.value} to record", why=why, mend="leave it out")
             return number_, int(batch.slot(placed, column, slot[:1])[0])
         raise CosimError(f"{place.population} has no cell {place.cell}")
+
+
+def _spread(axial: Any, is_bare: Any) -> Any:
+    """What comes to a node without membrane goes on to its neighbours, as its conductances share it: only they can hold it."""
+    from scipy.sparse import diags_array
+
+    onwards = (axial - diags_array(axial.diagonal())) @ diags_array(is_bare / np.where(is_bare, -axial.diagonal(), 1.0))
+    return (onwards + diags_array(1.0 - is_bare)).tocsr()
 
 
 def _of_cells(placed: Placed, numbers: Integers) -> Placed:

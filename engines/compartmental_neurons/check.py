@@ -21,7 +21,7 @@ from engines.compartmental_neurons.params import (
     TemperatureInput,
 )
 from engines.compartmental_neurons.populations import Kind, kinds_of
-from engines.compartmental_neurons.recorded import nodes_of, origins_of, unit_of
+from engines.compartmental_neurons.recorded import QUANTITIES, described_of, nodes_of, origins_of, unit_of
 from engines.equations.quantities import number
 
 OUTPUTS = ("spikes",)
@@ -46,6 +46,7 @@ def check(params: Neurons, seed: int) -> dict[str, list[Kind]]:
             faults += [item.located(f"params.populations.{name}.cell") for item in found]
     raise_all(faults)
     raise_all([fault for name, item in params.populations.items() for fault in _population(name, item, kinds[name])])
+    raise_all(_substeps(params))
     raise_all([
         *_projections(params), *_junctions(params, kinds), *_inputs(params, kinds), *_records(params, kinds, seed),
     ])  # fmt: skip
@@ -73,6 +74,8 @@ def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Ite
     for key, pulse in population.pulses.items():
         yield from _site(pulse.at, kinds, f"{where}.pulses.{key}.at")
         yield from _cells(pulse.cells or (), population.size, f"{where}.pulses.{key}.cells")
+        if len(set(pulse.cells or ())) < len(pulse.cells or ()):
+            yield CosimError("a cell is named twice", where=f"{where}.pulses.{key}.cells", mend="once, and twice the current")
         if pulse.stop is not None and pulse.stop <= pulse.start:
             what = f"it ends at {format_ns(pulse.stop)} and begins at {format_ns(pulse.start)}"
             yield CosimError(what, where=f"{where}.pulses.{key}.stop", mend="stop after start")
@@ -81,6 +84,13 @@ def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Ite
     except (CosimError, ValueError, OSError) as error:
         fault = error if isinstance(error, CosimError) else CosimError("positions cannot be read", why=str(error))
         yield fault.located(f"{where}.positions")
+
+
+def _substeps(params: Neurons) -> list[CosimError]:
+    why = f"a step is {format_ns(params.dt)}, and times are whole nanoseconds"
+    uneven = [(name, item.substeps) for name, item in params.populations.items() if params.dt % item.substeps]
+    what, where, mend = "{} substeps do not fit into a step", "params.populations.{}.substeps", "a number that divides it"
+    return [CosimError(what.format(number), where=where.format(name), why=why, mend=mend) for name, number in uneven]
 
 
 def _site(site: AnySite, kinds: Sequence[Kind], where: str) -> Iterator[CosimError]:
@@ -188,6 +198,9 @@ def _inputs(params: Neurons, kinds: Kinds) -> Iterator[CosimError]:
             yield _unknown("population", item.target, params.populations, f"{where}.to")
         elif isinstance(item, DriveInput):
             yield from _drive(item, kinds, where)
+            if name in described_of(params.populations[item.target]):
+                what = f"the name {name!r} is taken by a mechanism or synapses of {item.target}"
+                yield CosimError(what, where=where, mend="choose another")
         elif isinstance(item, ConcentrationInput):
             known = {symbol for group in _descriptions(params.populations[item.target]) for symbol in _symbols(group)}
             if item.symbol not in known and f"E_{item.symbol[:-2]}" not in known:
@@ -222,6 +235,20 @@ def _descriptions(population: Population) -> Iterator[Any]:
     yield from (group.description for group in population.synapses.values())
 
 
+def _told(params: Neurons, name: str) -> set[str]:
+    """Symbols of ions that cells of a population have numbers of."""
+    from engines.compartmental_neurons.mechanisms.variant import Variant
+
+    inputs = [item for item in params.inputs.values() if getattr(item, "target", None) == name]
+    drives = [read_mechanism(item.mechanism) for item in inputs if isinstance(item, DriveInput)]
+    described = {id(item): item for item in (*_descriptions(params.populations[name]), *drives)}
+    variants = [Variant("", item, ()) for item in described.values()]
+    ions = {ion for variant in variants for ion in variant.ions}
+    ions |= {item.symbol[:-2] for item in inputs if isinstance(item, ConcentrationInput)}
+    heard = {symbol for variant in variants for symbol in variant.read_of_ions if symbol.startswith("i_")}
+    return heard | {symbol for ion in ions for symbol in (f"E_{ion}", f"{ion}_i", f"{ion}_o")}
+
+
 def _symbols(described: Any) -> frozenset[str]:
     from engines.compartmental_neurons.mechanisms.variant import Variant
 
@@ -244,6 +271,10 @@ def _records(params: Neurons, kinds: Kinds, seed: int) -> Iterator[CosimError]:
             continue
         if record.cells != "all":
             yield from _cells(record.cells, population.size, f"{where}.cells")
+        if "." not in record.value and record.value not in QUANTITIES and record.value not in (known := _told(params, record.of)):
+            what = f"no mechanism of {record.of} has to do with {record.value}"
+            yield CosimError(what, where=f"{where}.value", mend=did_you_mean(record.value, sorted(known)))
+            continue
         yield from _shown(port, kinds[record.of], params, seed)
 
 

@@ -124,7 +124,7 @@ class Pulse(Params):
     current: Annotated[float, Unit("nA"), Field(description="inward, so that the cell is depolarised")]
     start: Duration = 0
     stop: Duration | None = None
-    cells: Annotated[list[int] | None, Field(description="else all")] = None
+    cells: Annotated[list[int] | None, Field(min_length=1, description="else all")] = None
 
 
 class Population(Params):
@@ -256,7 +256,7 @@ class Record(Params):
     at: Annotated[
         AnySite | None, Field(description="else the middle of the first section, the soma; of membrane_current every compartment")
     ] = None
-    cells: list[Annotated[int, Field(ge=0)]] | Literal["all"] = "all"
+    cells: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | Literal["all"] = "all"
 
 
 class Neurons(Params):

@@ -94,6 +94,8 @@ class Simulation:
         head = [self._table.add(self._records), len(self._records), self._table.add(transfers), len(transfers)]
         self._table.set(0, head)
         self.arena, self.table = self._arena.whole(), self._table.whole()
+        for target, source in transfers:  # the first step, too, sees what is on the other side
+            self.arena[target] = self.arena[source]
         for number in range(len(self.batches)):
             prepare(self.arena, self.table, int(head[0]) + number * index.BATCH)
         detectors = max(1, sum(len(cells.numbers) for cells in self._populations if cells.detector is not None))
@@ -135,9 +137,10 @@ class Simulation:
                 self._pool.submit(run, self.arena, self.table, a, b, *shared, spikes)
                 for (a, b), spikes in zip(self._shares, self._spikes, strict=True)
             ]
-            wrong = max(job.result() for job in jobs)
+            ends = [job.result() for job in jobs]
+            wrong = min((end for end in ends if end >= 0), default=-1)
         if wrong >= 0:
-            raise self._unsound(wrong, step + steps)
+            raise self._unsound(wrong % len(self.batches), step + wrong // len(self.batches) + 1)
         found = []
         for spikes in self._spikes:
             if spikes[0]:

@@ -133,7 +133,8 @@ def shared_slots(sites: Sequence[Integers]) -> Slots:
         nodes.append(unique)
         of_site[cell] = first + which
         first += len(unique)
-    return Slots(np.concatenate(cells), np.concatenate(nodes), of_site)
+    none = [np.empty(0, np.int64)]
+    return Slots(np.concatenate(cells or none), np.concatenate(nodes or none), of_site)
 
 
 def own_slots(sites: Sequence[Integers], wired: Sequence[Wired]) -> tuple[Slots, list[Integers]]:

@@ -43,6 +43,7 @@ SHORT = {
     "population_swap_pair": {"clock.stop": "60 ms", "engines.column.params.populations.b.size": 500},
     "resting_state": {"clock.stop": "20 s", **TWO},
     "resting_state/hcp": {"clock.stop": "20 s", **TWO},
+    "ring": {"clock.stop": "30 ms"},
     "seizure_spread": {"clock.stop": "400 ms"},
     "seizure_spread/generated": {"clock.stop": "400 ms"},
     "working_memory": {"clock.stop": "700 ms"},

@@ -72,7 +72,7 @@ def run(arena, table, first, last, step, steps, events, first_event, rows, obser
     Returns
     -------
     int
-        -1, or the number of a batch of which potentials are beyond all bounds.
+        -1, or of potentials beyond all bounds the number of the batch, plus the number of all for each step before.
     """
     stride = steps if table[index.TRANSFER_COUNT] == 0 else 1
     done = 0
@@ -84,9 +84,9 @@ def run(arena, table, first, last, step, steps, events, first_event, rows, obser
             event = table[at + index.NEXT_EVENT]
             for s in range(done, done + stride):
                 event = _step(arena, table, at, step + s, s, events, event, first_event[b + 1], rows, observed, spikes)
+                if not _is_sound(arena, table, at, (step + s) % OFTEN == OFTEN - 1):
+                    return b + s * table[index.BATCH_COUNT]
             table[at + index.NEXT_EVENT] = event
-            if not _is_sound(arena, table, at, (step + done) // OFTEN < (step + done + stride) // OFTEN):
-                return b
         for k in range(table[index.TRANSFER_COUNT]):
             pair = table[index.TRANSFERS] + 2 * k
             arena[table[pair]] = arena[table[pair + 1]]

@@ -8,13 +8,14 @@ occupancies stay from 0 to 1 for any step. The steady state is that of A x = 0 w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError
+from engines.compartmental_neurons.mechanisms.graph import Graph, Node
 from engines.equations.expression import Expression
 
 _LINE = re.compile(r"^\s*([A-Za-z_]\w*)\s*(<->|->)\s*([A-Za-z_]\w*)\s*\((.*)\)\s*$")
@@ -51,35 +52,40 @@ class Scheme:
         found: NDArray[np.float64] = np.linalg.solve(matrix, right)[:, :, 0]
         return found
 
-    def step(self, rates: Sequence[str]) -> list[str]:
-        """Lines that move ``x_<state>`` on by a step of ``dt``, given the code of all rates: elimination in the order of states."""
-        places = {state: k for k, state in enumerate(self.states)}
-        entries = {(k, k): "1.0" for k in range(len(places))}
-        lines = []
-        for k, (transition, rate) in enumerate(zip(self.transitions, rates, strict=True)):
-            lines.append(f"q{k} = dt * {rate}")
-            source, target = places[transition.source], places[transition.target]
-            entries[source, source] += f" + q{k}"
-            entries[target, source] = f"{entries.get((target, source), '')} - q{k}".strip()
-        lines += [f"m{i}_{j} = {code}" for (i, j), code in sorted(entries.items())]
-        lines += [f"y{i} = x_{state}" for i, state in enumerate(self.states)]
-        present = set(entries)
-        for k in range(len(places)):
-            lines.append(f"m{k}_{k} = 1.0 / m{k}_{k}")
-            for i in range(k + 1, len(places)):
-                if (i, k) not in present:
-                    continue
-                lines.append(f"f = m{i}_{k} * m{k}_{k}")
-                for j in range(k + 1, len(places)):
-                    if (k, j) in present:
-                        old = f"m{i}_{j} - " if (i, j) in present else "-"
-                        lines.append(f"m{i}_{j} = {old}f * m{k}_{j}")
-                        present.add((i, j))
-                lines.append(f"y{i} = y{i} - f * y{k}")
-        for k in reversed(range(len(places))):
-            rest = "".join(f" - m{k}_{j} * y{j}" for j in range(k + 1, len(places)) if (k, j) in present)
-            lines.append(f"y{k} = (y{k}{rest}) * m{k}_{k}")
-        return lines + [f"x_{state} = y{i}" for i, state in enumerate(self.states)]
+    def step(self, graph: Graph, rates: Sequence[Node], before: Sequence[Node]) -> list[Node]:
+        """Occupancies after a step, given those before it and dt times all rates.
+
+        Elimination begins with the state that hangs together with the fewest others, so that few new links come in.
+        """
+        matrix: dict[tuple[int, int], Node] = {(k, k): graph.one for k in range(len(self.states))}
+        for transition, rate in zip(self.transitions, rates, strict=True):
+            source, target = self.states.index(transition.source), self.states.index(transition.target)
+            matrix[source, source] = graph.add(matrix[source, source], rate)
+            matrix[target, source] = graph.subtract(matrix.get((target, source), graph.zero), rate)
+        matrix = {place: graph.held(node) for place, node in matrix.items()}
+        right, left, order = list(before), set(range(len(self.states))), list[int]()
+        while left:
+            k = min(left, key=lambda state: (len(_beside(matrix, state, left)), state))
+            left.remove(k)
+            order.append(k)
+            matrix[k, k] = graph.held(graph.divide(graph.one, matrix[k, k]))
+            beside = _beside(matrix, k, left)
+            for i in (i for i in beside if (i, k) in matrix):
+                factor = graph.held(graph.multiply(matrix[i, k], matrix[k, k]))
+                for j in (j for j in beside if (k, j) in matrix):
+                    change = graph.multiply(factor, matrix[k, j])
+                    matrix[i, j] = graph.held(graph.subtract(matrix.get((i, j), graph.zero), change))
+                right[i] = graph.held(graph.subtract(right[i], graph.multiply(factor, right[k])))
+        for place, k in reversed(list(enumerate(order))):
+            for j in (j for j in order[place + 1 :] if (k, j) in matrix):
+                right[k] = graph.held(graph.subtract(right[k], graph.multiply(matrix[k, j], right[j])))
+            right[k] = graph.held(graph.multiply(right[k], matrix[k, k]))
+        return right
+
+
+def _beside(matrix: Mapping[tuple[int, int], Node], state: int, left: set[int]) -> list[int]:
+    """Other states with which one hangs together, of those that are left."""
+    return [other for other in sorted(left - {state}) if (state, other) in matrix or (other, state) in matrix]
 
 
 def read_scheme(lines: Sequence[str], rate: Callable[[str, int], Expression | None]) -> Scheme | None:

@@ -4,13 +4,21 @@
     current(blocks, at, uniform)         conductance G = sum a and current J = -sum b of all currents a V + b, times the area
     move(blocks, at, uniform)            gates, schemes and states after a step, with V at its end
     receive(slot, weight, uniform)       states of one place after a spike
+
+A loop goes over blocks of 8 places, without branches or calls, so that it becomes vector code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
+from functools import cached_property
 from textwrap import indent
 
+from engines.compartmental_neurons.mechanisms.exponentials import share
+from engines.compartmental_neurons.mechanisms.graph import UNIFORM, VARYING, Graph, Node
+from engines.compartmental_neurons.mechanisms.reading import Reader
+from engines.compartmental_neurons.mechanisms.steps import Steps
 from engines.compartmental_neurons.mechanisms.variant import (
     BLOCK,
     CONDUCTANCE,
@@ -20,19 +28,16 @@ from engines.compartmental_neurons.mechanisms.variant import (
     concentration_column,
     current_column,
 )
+from engines.compartmental_neurons.mechanisms.writing import Writer
 from engines.equations.compiled import imports_of
-from engines.equations.description import Equations
-from engines.equations.expression import Expression
-from engines.equations.stepping import Stepper
 
 FARADAY, GAS_CONSTANT = 96485.33212331001, 8.31446261815324
 """C/mol and J/(mol K), exact by the definition of the SI of 2019."""
 _SECANT = 1e-6
-"""V: over this a current that is not linear in V is differentiated."""
+"""V: over this a current that is not linear in V is differentiated, as NEURON does it."""
 
-_HEAD = '''"""{title}"""
-import math
-from numba import carray, cfunc, njit, types, uint64
+_HEAD = '''{title!r}
+from numba import cfunc, types
 {imports}
 
 _numbers = types.CPointer(types.float64)
@@ -54,6 +59,16 @@ def move(blocks, at, uniform):
 
 {receive}
 '''
+_LOOP = """\
+{head}
+for b in range(blocks):
+    start = b * {stride}
+{lines}"""
+_RECEIVE = """
+@cfunc(types.void(_numbers, types.float64, _numbers), cache=True, nopython=True, error_model="numpy")
+def receive_{name}(at, weight, uniform):
+{lines}
+"""
 
 
 class Source:
@@ -61,140 +76,138 @@ class Source:
 
     def __init__(self, variant: Variant) -> None:
         self.variant, self.described, self.parts = variant, variant.description, variant.description.parts
+        self.graph = Graph()
+        self._derived: dict[Node, int] = {}
+        self._blocks = {
+            "current": self._loop(self._currents() if self.described.currents else {}),
+            "move": self._loop(self._moves() if variant.moves else {}),
+            "receive": "\n".join(self._receive(name) for name in self.described.receptors),
+        }
+
+    @property
+    def derived(self) -> int:
+        """How many numbers that are one for all places it works out beforehand."""
+        return len(self._derived)
 
     def code(self) -> str:
-        receive = "\n\n".join(self._receive(name) for name in self.described.receptors)
-        blank = dict(prepare=self._prepare(), current=self._current(), move=self._move(), receive=receive)
-        return _HEAD.format(title=self.variant.name, imports="\n".join(imports_of("\n".join(blank.values()))), **blank)
+        blocks = {"prepare": self._prepare(), **self._blocks}
+        text = "\n".join(blocks.values())
+        eight = sorted({"load", "store"} | set(re.findall(r"\b(same|fused|exponential|slope|\w+_each)\(", text)))
+        imports = [*imports_of(text), f"from engines.compartmental_neurons.kernels.eight import {', '.join(eight)}"]
+        return _HEAD.format(title=self.variant.name, imports="\n".join(imports), **blocks)
 
-    # -- parts of the code -----------------------------------------------------------------------------------------
+    # -- what is computed ------------------------------------------------------------------------------------------
 
-    def _prepare(self) -> str:
-        variant = self.variant
-        symbols = {name: f"uniform[{k}]" for k, name in enumerate(variant.uniform)} | _CONSTANTS
-        lines = []
-        for name in variant.derived:
-            tree = self.parts.equations.expressions[name]
-            lines.append(f"uniform[{variant.uniform.index(name)}] = {tree.code(symbols)}")
-        return indent("\n".join(lines) or "pass", "    ")
-
-    def _current(self) -> str:
-        if not self.described.currents:
-            return "    pass"
-        density = self.described.kind == "density"
-        area = f" * {self._column('area')}" if density else ""
-        wanted: dict[str, Expression] = {}
-        for k, (ion, parts) in enumerate(self.variant.linear_currents.items()):
-            if parts is None:
-                wanted[f"i{k}"] = self.parts.currents[ion]
+    def _currents(self) -> dict[str, Node]:
+        graph, reader = self.graph, self._reader
+        area = self._symbols["area"] if self.described.kind == "density" else graph.one
+        potential = self._symbols[POTENTIAL]
+        conductance, current, flows = graph.zero, graph.zero, {}
+        for ion, linear in self.variant.linear_currents.items():
+            if linear is None:
+                whole = self.parts.currents[ion]
+                flow, further = reader.read(whole), reader.but({POTENTIAL: graph.add(potential, graph.number(_SECANT))}).read(whole)
+                a = graph.multiply(graph.subtract(further, flow), graph.number(1.0 / _SECANT))
+                b = graph.subtract(flow, graph.multiply(a, potential))
             else:
-                wanted |= {f"a{k}": parts[0], f"b{k}": parts[1]}
-        lines = self._evaluate(wanted, "now")
-        bent = {f"j{k}": self.parts.currents[ion] for k, (ion, p) in enumerate(self.variant.linear_currents.items()) if p is None}
-        if bent:
-            lines += [f"further = {self._column(POTENTIAL)} + {_SECANT!r}", *self._evaluate(bent, "further", {POTENTIAL: "further"})]
-            for name in bent:
-                k = name[1:]
-                lines += [f"a{k} = (j{k} - i{k}) / {_SECANT!r}", f"b{k} = i{k} - a{k} * {self._column(POTENTIAL)}"]
-        count = len(self.described.currents)
-        lines += [f"{self._column(CONDUCTANCE)} = ({' + '.join(f'a{k}' for k in range(count))}){area}"]
-        lines += [f"{self._column(CURRENT)} = -({' + '.join(f'b{k}' for k in range(count))}){area}"]
-        for k, ion in enumerate(self.described.currents):
+                a, b = (reader.read(part) for part in linear)
+                flow = graph.add(graph.multiply(a, potential), b)
+            conductance, current = graph.add(conductance, a), graph.add(current, b)
             if ion in self.variant.ions_written:
-                flow = f"i{k}" if f"i{k}" in wanted else f"(a{k} * {self._column(POTENTIAL)} + b{k})"
-                lines.append(f"{self._column(current_column(ion))} = {flow}{area}")
-        return self._loop(lines)
+                flows[current_column(ion)] = graph.multiply(flow, area)
+        found = {CONDUCTANCE: graph.multiply(conductance, area), CURRENT: graph.multiply(graph.negate(current), area)}
+        return found | flows
 
-    def _move(self) -> str:
-        described, parts = self.described, self.parts
-        if not self.variant.moves:
-            return "    pass"
-        lines = [f"x_{name} = {self._column(name)}" for name in described.moving]
-        wanted: dict[str, Expression] = {}
-        for name, (rest, pace) in parts.gates.items():
-            wanted |= {f"rest_{name}": rest} | ({} if pace is None else {f"pace_{name}": pace})
-        rates = {}
-        for name, scheme in parts.schemes.items():
-            rates[name] = [f"rate_{name}_{k}" for k in range(len(scheme.transitions))]
-            wanted |= dict(zip(rates[name], (t.rate for t in scheme.transitions), strict=True))
-        lines += self._evaluate(wanted, "now") if wanted else []
-        moved = []
-        for name, (_, pace) in parts.gates.items():
-            gone = f"rest_{name}" if pace is None else f"rest_{name} + (x_{name} - rest_{name}) * exp(-dt * pace_{name})"
-            moved.append(f"z_{name} = {gone}")
-        lines += moved
-        if described.states:
-            clamps = {name: state.si_clamp for name, state in described.states.items()}
-            stepper = Stepper(parts.equations, described.scheme, self._symbols(), clamps, {})
-            lines += stepper.lines()
-        lines += [f"x_{name} = z_{name}" for name in parts.gates]
-        for name, scheme in parts.schemes.items():
-            lines += scheme.step(rates[name])
-        lines += [f"{self._column(name)} = x_{name}" for name in described.moving]
-        if parts.concentrations:
-            found = {f"told_{name}": expression for name, expression in parts.concentrations.items()}
-            lines += self._evaluate(found, "told")
-            lines += [f"{self._column(concentration_column(name))} = told_{name}" for name in parts.concentrations]
-        return self._loop(lines)
+    def _moves(self) -> dict[str, Node]:
+        """States after a step, and the concentrations that they then are."""
+        steps = Steps(self.graph, self._reader, self.described, self._symbols)
+        states = steps.states()
+        after = self._reader.but(states)
+        told = {concentration_column(name): after.read(item) for name, item in self.parts.concentrations.items()}
+        return states | told
 
     def _receive(self, name: str) -> str:
-        wanted = {f"new_{state}": expression for (receptor, state), expression in self.parts.receptors.items() if receptor == name}
-        used = self.parts.equations.symbols_of(*wanted.values())
-        lines = [f"x_{state} = {self._column(state)}" for state in self.described.moving if state in used]
-        lines += self._evaluate(wanted, "spike", {"weight": "weight"})
-        for state in (target[4:] for target in wanted):
-            low, high = self.described.states[state].si_clamp if state in self.described.states else (None, None)
-            lines += [] if low is None else [f"new_{state} = max(new_{state}, {low!r})"]
-            lines += [] if high is None else [f"new_{state} = min(new_{state}, {high!r})"]
-            lines += [f"{self._column(state)} = new_{state}"]
-        head = '@cfunc(types.void(_numbers, types.float64, _numbers), cache=True, nopython=True, error_model="numpy")'
-        body = ["i = uint64(0)", "start = uint64(0)", *self._constants(lines), *lines]
-        return f"{head}\ndef receive_{name}(at, weight, uniform):\n{_indented(body, 4)}\n"
+        graph, found = self.graph, {}
+        reader = self._reader.but({"weight": graph.symbol("weight", VARYING)})
+        for (receptor, state), expression in self.parts.receptors.items():
+            if receptor == name:
+                low, high = self.described.states[state].si_clamp if state in self.described.states else (None, None)
+                found[state] = bounded(graph, reader.read(expression), low, high)
+        def given(node: Node) -> str | None:
+            if node.level == UNIFORM:
+                return f"uniform[{self._place(node)}]"
+            if node.kind != "symbol":
+                return None
+            return "weight" if node.value == "weight" else f"at[{self._offset(str(node.value))}]"
 
-    # -- inside ----------------------------------------------------------------------------------------------------
+        lines = Writer(given, is_eight=False).lines({f"new_{state}": node for state, node in found.items()})
+        lines += [f"at[{self._offset(state)}] = new_{state}" for state in found]
+        return _RECEIVE.format(name=name, lines=indent("\n".join(lines), "    "))
 
-    def _column(self, name: str) -> str:
-        return f"at[start + uint64({self.variant.columns[name] * BLOCK}) + i]"
+    def _prepare(self) -> str:
+        def given(node: Node) -> str | None:
+            return f"uniform[{self._place(node)}]" if node.kind == "symbol" else None
 
-    def _symbols(self, states: bool = True) -> dict[str, str]:
-        variant = self.variant
-        found = {name: f"p_{name}" for name in variant.uniform} | _CONSTANTS
-        for name in variant.columns:
-            if name not in self.described.moving:
-                found[name] = self._column(name)
-            if name in variant.read_of_ions and name.startswith("i_"):
-                found[name] = f"({self._column(name)} / {self._column('area')})"  # columns have the current of the whole area
-        return found | ({name: f"x_{name}" for name in self.described.moving} if states else {})
+        roots = {f"uniform[{place}]": node for node, place in self._derived.items()}
+        return indent("\n".join(Writer(given, is_eight=False).lines(roots)) or "pass", "    ")
 
-    def _evaluate(self, wanted: Mapping[str, Expression], suffix: str, more: Mapping[str, str] | None = None) -> list[str]:
-        """Lines that compute expressions; those that rest on uniform numbers alone are not computed again."""
-        equations = self.parts.equations
-        left = {name: item for name, item in equations.expressions.items() if name not in self.variant.derived}
-        reduced = Equations(equations.dimensions, left, {}, {}, {})
-        symbols = self._symbols() | dict(more or {})
-        lines = Stepper(reduced, "euler", symbols, {}, {}).evaluate(wanted, suffix)
-        return lines
+    # -- symbols ---------------------------------------------------------------------------------------------------
 
-    def _constants(self, lines: Sequence[str]) -> list[str]:
-        text = "\n".join(lines)
-        names = [f"p_{name} = uniform[{k}]" for k, name in enumerate(self.variant.uniform) if f"p_{name}" in text]
-        return names + (["dt = uniform[2]"] if "dt" in text else [])
+    @cached_property
+    def _uniform(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.variant.fixed)}
 
-    def _loop(self, lines: list[str]) -> str:
-        used = [state for state in self.described.moving if any(f"x_{state}" in line for line in lines)]
-        loaded = [] if any(line.startswith("x_") for line in lines[:1]) else [f"x_{state} = {self._column(state)}" for state in used]
-        head = self._constants([*loaded, *lines])
-        inner = _indented([*loaded, *lines], 12)
-        return _indented(head, 4, "") + (
-            "\n    for b in range(blocks):"
-            f"\n        start = uint64(b * {self.variant.stride})"
-            f"\n        for k in range({BLOCK}):"
-            f"\n            i = uint64(k)\n{inner}"
-        )
+    @cached_property
+    def _symbols(self) -> dict[str, Node]:
+        graph, variant = self.graph, self.variant
+        found = {"faraday": graph.number(FARADAY), "gas_constant": graph.number(GAS_CONSTANT)}
+        found |= {name: graph.symbol(name, UNIFORM) for name in self._uniform}
+        found |= {name: graph.symbol(name, VARYING) for name in variant.columns}
+        for name in variant.read_of_ions:
+            if name.startswith("i_"):
+                found[name] = graph.divide(found[name], found["area"])  # columns have the current of the whole area
+        return found
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.graph, self._symbols, self.parts.equations.expressions)
+
+    # -- lines -----------------------------------------------------------------------------------------------------
+
+    def _loop(self, roots: Mapping[str, Node]) -> str:
+        """All places: what is read, what is computed, what is written."""
+        if not roots:
+            return "    pass"
+        uniform: dict[int, str] = {}
+        columns: dict[str, str] = {}
+
+        def given(node: Node) -> str | None:
+            if node.level == UNIFORM:
+                return uniform.setdefault(place := self._place(node), f"u{place}")
+            return columns.setdefault(str(node.value), f"c{len(columns)}") if node.kind == "symbol" else None
+
+        shared = share(self.graph, list(roots.values()))
+        lines = Writer(given, is_eight=True).lines({f"n{k}": node for k, node in enumerate(shared)})
+        loads = [f"{code} = load(at, start + {self._offset(name)})" for name, code in columns.items()]
+        stores = [f"store(at, start + {self._offset(name)}, n{k})" for k, name in enumerate(roots)]
+        head = [f"{code} = same(uniform[{place}])" for place, code in uniform.items()]
+        inner = indent("\n".join([*loads, *lines, *stores]), "    ")
+        return indent(_LOOP.format(head="\n".join(head), stride=self.variant.stride, lines=inner), "    ")
+
+    def _place(self, node: Node) -> int:
+        """Of a uniform number; of one that has none yet, a new one."""
+        if node.kind == "symbol":
+            return self._uniform[str(node.value)]
+        return self._derived.setdefault(node, len(self._uniform) + len(self._derived))
+
+    def _offset(self, name: str) -> int:
+        return self.variant.columns[name] * BLOCK
 
 
-_CONSTANTS = {"faraday": repr(FARADAY), "gas_constant": repr(GAS_CONSTANT)}
+def bounded(graph: Graph, node: Node, low: float | None, high: float | None) -> Node:
+    """A number kept within bounds."""
+    kept = node if low is None else graph.call("max", node, graph.number(low))
+    return kept if high is None else graph.call("min", kept, graph.number(high))
 
 
-def _indented(lines: Sequence[str], spaces: int, empty: str = "pass") -> str:
-    return indent("\n".join(lines) or empty, " " * spaces)
+__all__ = ["FARADAY", "GAS_CONSTANT", "Source"]

@@ -6,7 +6,6 @@ The places of a mechanism in a batch of cells are dealt out in blocks of 8. Colu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,20 +76,21 @@ class Variant:
         return len(self.columns) * BLOCK
 
     @cached_property
-    def uniform(self) -> tuple[str, ...]:
-        """What is one number for all places: temperature, step, parameters, and then the expressions that rest on these alone."""
-        fixed = (*UNIFORM, *(name for name in self.description.parameters if name not in self.regional))
-        return (*fixed, *self.derived)
+    def fixed(self) -> tuple[str, ...]:
+        """What is given as one number for all places: temperature, step, parameters."""
+        return (*UNIFORM, *(name for name in self.description.parameters if name not in self.regional))
 
     @cached_property
     def derived(self) -> tuple[str, ...]:
-        """Named expressions that move only with the temperature."""
-        known = {*UNIFORM, *self.description.parameters, "faraday", "gas_constant"} - {*self.regional}
-        found: list[str] = []
-        for name, expression in self.description.parts.equations.expressions.items():
-            if expression.names() <= known | {*found}:
-                found.append(name)
-        return tuple(found)
+        """What its code works out of these alone, whenever the temperature changes."""
+        from engines.compartmental_neurons.mechanisms.source import Source
+
+        return tuple(f"1derived{k}" for k in range(Source(self).derived))
+
+    @property
+    def uniform(self) -> tuple[str, ...]:
+        """All that is one number for all places."""
+        return (*self.fixed, *self.derived)
 
     @cached_property
     def linear_currents(self) -> dict[str, tuple[Expression, Expression] | None]:
@@ -103,7 +103,7 @@ class Variant:
                 if uses(tree, {POTENTIAL, *named}):
                     named[name] = linear_parts(tree, POTENTIAL, named)  # type: ignore[arg-type]
             parts = linear_parts(current.tree, POTENTIAL, named)  # type: ignore[arg-type]
-            found[ion] = None if parts is None else (Expression("", parts[0], current.where), Expression("", parts[1], current.where))
+            found[ion] = None if parts is None else tuple(Expression("", part, current.where) for part in parts)
         return found
 
     @property
@@ -125,11 +125,6 @@ def current_column(ion: str) -> str:
 def concentration_column(symbol: str) -> str:
     """Column of a concentration that a mechanism sets."""
     return f"1sets_{symbol}"
-
-
-def values_of(variant: Variant, values: Mapping[str, float]) -> list[float]:
-    """The first numbers of ``uniform``, up to where derived ones begin."""
-    return [values[name] for name in variant.uniform[: len(variant.uniform) - len(variant.derived)]]
 
 
 def _is_zero(expression: Expression) -> bool:
