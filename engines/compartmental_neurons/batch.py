@@ -17,6 +17,7 @@ from engines.compartmental_neurons.mechanisms.initial import start
 from engines.compartmental_neurons.mechanisms.placed import Placed
 from engines.compartmental_neurons.mechanisms.variant import Variant, concentration_column, current_column
 from engines.compartmental_neurons.memory import Arena, Table
+from engines.compartmental_neurons.wiring import of_cells
 
 _FURTHER = 8
 """Numbers at the end of a field, for places that stand for nothing."""
@@ -43,6 +44,10 @@ class Batch:
     blocks: dict[str, int] = field(default_factory=dict)
     uniforms: dict[str, int] = field(default_factory=dict)
     slots: dict[str, Integers] = field(default_factory=dict)
+
+    def placed(self, name: str) -> Placed:
+        """The mechanism of a name."""
+        return next(item for item in self.population.placed if item.name == name)
 
     def place(self, symbol: str, lane: int, nodes: NDArray[Any]) -> Integers:
         """Where numbers of a field are, for some compartments of a cell."""
@@ -196,7 +201,7 @@ class Assembler:
             nodes = np.repeat(placed.nodes, batch.lanes)
             which = np.repeat(np.arange(len(placed.nodes)), batch.lanes)
             return nodes * batch.lanes + np.tile(np.arange(batch.lanes), len(placed.nodes)), nodes, which
-        which = np.flatnonzero(np.isin(placed.cells, batch.cells))
+        which = of_cells(placed.cells, batch.cells)
         lanes = np.searchsorted(batch.cells, placed.cells[which])
         batch.slots[placed.name] = which
         return placed.nodes[which] * batch.lanes + lanes, placed.nodes[which], which

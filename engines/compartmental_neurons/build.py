@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from engines.compartmental_neurons.cells import Cells, Detector, Integers
 from engines.compartmental_neurons.events import Connections, Events
 from engines.compartmental_neurons.mechanisms.description import mechanism_file, read_mechanism
 from engines.compartmental_neurons.mechanisms.placed import Placed, values_of
+from engines.compartmental_neurons.memory import Pairs
 from engines.compartmental_neurons.morphology.sites import AnySite, compartments_of
 from engines.compartmental_neurons.params import (
     ConcentrationInput,
@@ -26,8 +27,9 @@ from engines.compartmental_neurons.params import (
     SpikesInput,
     TemperatureInput,
 )
+from engines.compartmental_neurons.places import Places
 from engines.compartmental_neurons.populations import Kind, kinds_of
-from engines.compartmental_neurons.recorded import Column, columns_of
+from engines.compartmental_neurons.recorded import Column, shown_by
 from engines.compartmental_neurons.simulation import Simulation
 from engines.compartmental_neurons.wiring import Slots, Wired, is_shared, own_slots, shared_slots, wire
 from engines.equations.dimensions import si_factor
@@ -46,8 +48,6 @@ class Built:
         By port: its first column among the inputs, how many, and what its numbers are multiplied by; fields have matrices instead.
     pulses
         (start, stop, column, A) of currents that are on for a while.
-    columns
-        What records give, in the order of their columns.
     """
 
     simulation: Simulation
@@ -56,11 +56,13 @@ class Built:
     spike_inputs: dict[str, tuple[int, int]]
     pulses: list[tuple[int, int, int, float]]
     width: int
-    columns: list[int] = field(default_factory=list)
 
 
 def build(params: Neurons, setup: Setup, seed: int) -> Built:
     return _Builder(params, setup, seed).built()
+
+
+_NOTHING = np.empty(0, np.int64)
 
 
 class _Builder:
@@ -90,7 +92,7 @@ class _Builder:
         )  # fmt: skip
         places = Places(simulation)
         inputs, fields = self._inputs(places)
-        observed, columns = self._observed(places)
+        observed = self._observed(places)
         transfers = self._transfers(places)
         temperature = next((self.inputs[name].first for name, item in self._linked() if isinstance(item, TemperatureInput)), -1)
         delays = [
@@ -102,7 +104,7 @@ class _Builder:
         spike_inputs = {
             name: self.sources[name] for name, item in self.params.inputs.items() if isinstance(item, SpikesInput)
         }  # fmt: skip
-        return Built(simulation, self.inputs, fields, spike_inputs, self.pulses, self.width, columns)
+        return Built(simulation, self.inputs, fields, spike_inputs, self.pulses, self.width)
 
     # -- what sits on cells ----------------------------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ class _Builder:
         sites = self._sites(population, site, name)
         chosen = range(len(sites)) if cells is None else sorted(cells)
         which = np.concatenate([np.full(len(sites[cell]), cell) for cell in chosen])
-        return Slots(which, np.concatenate([sites[cell] for cell in chosen]), {})
+        return Slots(which, np.concatenate([sites[cell] for cell in chosen]), _NOTHING, _NOTHING)
 
     def _drives(self) -> None:
         for port, item in self.params.inputs.items():
@@ -185,7 +187,7 @@ class _Builder:
                 sites = self._sites(population, site, name)
                 order = np.argsort(pairs[:, side], kind="stable")
                 cells = pairs[order, side]
-                slots = Slots(cells, np.array([sites[cell][0] for cell in cells], np.int64), {0: np.argsort(order)})
+                slots = Slots(cells, np.array([sites[cell][0] for cell in cells], np.int64), np.argsort(order), _NOTHING)
                 mechanism = mechanism_file("gap_junction", Path())
                 self._place(population, f"1gap_{name}_{side}", mechanism, slots, {"g": item.conductance * 1e-3})
 
@@ -212,12 +214,12 @@ class _Builder:
 
     # -- what leads to and from them ---------------------------------------------------------------------------------
 
-    def _inputs(self, places: Places) -> tuple[dict[int, list[tuple[int, int]]], dict[str, Any]]:
-        found: dict[int, list[tuple[int, int]]] = {}
+    def _inputs(self, places: Places) -> tuple[Pairs, dict[str, Any]]:
+        found = Pairs()
         for population, name, symbol, slots, columns in self.wanted:
             batches, addresses = places.slots(population, name, symbol, slots)
-            for batch, address, column in zip(batches.tolist(), addresses.tolist(), np.asarray(columns).tolist(), strict=True):
-                found.setdefault(batch, []).append((address, column))
+            for batch in np.unique(batches).tolist():
+                found.add(batch, addresses[batches == batch], columns[batches == batch])
         fields: dict[str, Any] = {}
         for port, item in self._linked():
             if isinstance(item, ConcentrationInput):
@@ -230,27 +232,22 @@ class _Builder:
         """Inputs that something comes in by; without, temperature and concentrations stay what the cell says."""
         return [(name, item) for name, item in self.params.inputs.items() if name in self.setup.inputs]
 
-    def _concentration(self, port: str, item: ConcentrationInput, places: Places, found: dict[int, list[tuple[int, int]]]) -> None:
+    def _concentration(self, port: str, item: ConcentrationInput, places: Places, found: Pairs) -> None:
         for number_, batch in places.of_population(item.target):
             nodes = np.flatnonzero(batch.population.compartments.area > 0)
             for lane, cell in enumerate(batch.cells.tolist()):
                 if np.ravel(self.setup.delays_ns.get(port, 0))[cell if item.each else 0] == NOT_FED:
                     continue
                 column = self.inputs[port].first + (cell if item.each else 0)
-                addresses = batch.place(item.symbol, lane, nodes)
-                found.setdefault(number_, []).extend((int(address), column) for address in addresses)
+                found.add(number_, batch.place(item.symbol, lane, nodes), np.full(len(nodes), column))
 
-    def _field(self, port: str, item: FieldInput, places: Places, found: dict[int, list[tuple[int, int]]]) -> Any:
+    def _field(self, port: str, item: FieldInput, places: Places, found: Pairs) -> Any:
         """How currents along the cells follow from potentials outside: of each cell the matrix of its axial conductances."""
         from scipy.sparse import block_diag, csr_array
 
         matrices, first = [], self.inputs[port].first
-        lanes = {}
-        for number_, batch in places.of_population(item.target):
-            for lane, cell in enumerate(batch.cells.tolist()):
-                lanes[cell] = (number_, batch, lane)
         for cell in range(self.params.populations[item.target].size):
-            number_, batch, lane = lanes[cell]
+            number_, batch, lane = places.cell(item.target, cell)
             compartments = batch.population.compartments
             count, child = compartments.count, np.arange(1, compartments.count)
             g, parent = compartments.conductance[1:], compartments.parent[1:]
@@ -258,25 +255,21 @@ class _Builder:
             columns = np.concatenate([parent, child, child, parent])
             axial = csr_array((np.concatenate([g, -g, g, -g]), (rows, columns)), (count, count))
             matrices.append(_spread(axial, compartments.area == 0) @ axial)
-            addresses = batch.place("1outside", lane, np.arange(count))
-            pairs = zip(addresses.tolist(), range(first, first + count), strict=True)
-            found.setdefault(number_, []).extend(pairs)
+            found.add(number_, batch.place("1outside", lane, np.arange(count)), np.arange(first, first + count))
             first += count
         return csr_array(block_diag(matrices))
 
-    def _observed(self, places: Places) -> tuple[dict[int, list[tuple[int, int]]], list[int]]:
-        found: dict[int, list[tuple[int, int]]] = {}
-        ends, column = [], 0
+    def _observed(self, places: Places) -> Pairs:
+        found, column = Pairs(), 0
         for port in self.params.record:
-            for place in columns_of(self.params, port, self.kinds, self.places_seed):
+            for shown in shown_by(self.params, port, self.kinds, self.places_seed):
                 try:
-                    batch, address = places.find(place, self.slots)
+                    batch, addresses = places.shown(shown, self.slots)
                 except CosimError as error:
                     raise error.located(f"params.record.{port}") from None
-                found.setdefault(batch, []).append((address, column))
-                column += 1
-            ends.append(column)
-        return found, ends
+                found.add(batch, addresses, np.arange(column, column + len(addresses)))
+                column += len(addresses)
+        return found
 
     def _transfers(self, places: Places) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
@@ -285,7 +278,7 @@ class _Builder:
             sides = []
             for population, title in zip((item.source, item.target), names, strict=True):
                 slots = self.slots[population, title]
-                own = slots.of_site[0]
+                own = slots.of_site
                 _, peers = places.slots(population, title, "V_peer", slots)
                 sides.append((peers[own], places.nodes(population, slots)[own]))
             found += zip(sides[0][0].tolist(), sides[1][1].tolist(), strict=True)
@@ -317,7 +310,7 @@ class _Builder:
             weight = np.asarray(weights, np.float64) * si_factor(unit)
             each = weight[wired.listed] if weight.ndim else np.full(len(slot), float(weight))
             batches, addresses = places.slots(item.target, item.synapses, "V", slots)
-            uniforms, codes, dts = places.code(item.target, item.synapses, f"receive_{receptor}", simulation)
+            uniforms, codes, dts = places.code(item.target, item.synapses, f"receive_{receptor}")
             source = self.sources[item.source][0] + wired.source
             delay = delays[name] - (link := self._link_ns(item.source))
             if (delay < 0).any():
@@ -347,68 +340,6 @@ class _Builder:
             what, mend = f"the links that end in {source} have several delays", "give them one delay, or an input each"
             raise CosimError(what, where=f"params.inputs.{source}", why=why, mend=mend)
         return int(max([0, *given]))
-
-
-class Places:
-    """Where things of cells are in the arena."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._batches = simulation.batches
-
-    def of_population(self, name: str) -> list[tuple[int, Any]]:
-        return [(number_, batch) for number_, batch in enumerate(self._batches) if batch.population.name == name]
-
-    def slots(self, population: str, name: str, column: str, slots: Slots) -> tuple[Integers, Integers]:
-        """Batch, and place in the arena of a column, of all slots of a mechanism."""
-        batches, addresses = np.full(len(slots.cells), -1), np.full(len(slots.cells), -1)
-        for number_, batch in self.of_population(population):
-            which = np.flatnonzero(np.isin(slots.cells, batch.cells))
-            if not len(which):
-                continue
-            placed = next(item for item in batch.population.placed if item.name == name)
-            batches[which] = number_
-            addresses[which] = batch.slot(placed, column, np.arange(len(which)))
-        return batches, addresses
-
-    def nodes(self, population: str, slots: Slots) -> Integers:
-        """Place of the potential of the compartment of every slot."""
-        found = np.empty(len(slots.cells), np.int64)
-        for _, batch in self.of_population(population):
-            which = np.flatnonzero(np.isin(slots.cells, batch.cells))
-            lanes = np.searchsorted(batch.cells, slots.cells[which])
-            found[which] = batch.fields["V"] + slots.nodes[which] * batch.lanes + lanes
-        return found
-
-    def code(self, population: str, name: str, function: str, simulation: Simulation) -> tuple[Integers, Integers, Integers]:
-        """For every batch: where its uniform numbers are, the address of a function, the length of its inner step."""
-        uniforms, codes, dts = (np.zeros(len(self._batches), np.int64) for _ in range(3))
-        for number_, batch in self.of_population(population):
-            if name in batch.uniforms:
-                uniforms[number_] = batch.uniforms[name]
-                codes[number_] = getattr(simulation.kernel(batch.population, name), function).address
-                dts[number_] = simulation.dt_ns // batch.population.substeps
-        return uniforms, codes, dts
-
-    def find(self, place: Any, slots: Mapping[tuple[str, str], Slots]) -> tuple[int, int]:
-        """Batch and place in the arena of what a column of a record shows."""
-        for number_, batch in self.of_population(place.population):
-            lane = np.flatnonzero(batch.cells == place.cell)
-            if not len(lane):
-                continue
-            mechanism, _, column = place.value.rpartition(".")
-            if not mechanism:
-                return number_, int(batch.place(column, int(lane[0]), np.array([place.node]))[0])
-            placed = next((item for item in batch.population.placed if item.name == mechanism), None)
-            if placed is not None and placed.cells is None:
-                return number_, int(batch.column(placed, column, int(lane[0]), np.array([place.node]))[0])
-            own = slots[place.population, mechanism]
-            which = np.flatnonzero(np.isin(own.cells, batch.cells))
-            slot = np.flatnonzero((own.cells[which] == place.cell) & (own.nodes[which] == place.node))
-            if placed is None or not len(slot):
-                why = f"no connection ends in compartment {place.node}, and each has states of its own"
-                raise CosimError(f"{place.population}[{place.cell}] has no {place.value} to record", why=why, mend="leave it out")
-            return number_, int(batch.slot(placed, column, slot[:1])[0])
-        raise CosimError(f"{place.population} has no cell {place.cell}")
 
 
 def _spread(axial: Any, is_bare: Any) -> Any:

@@ -34,5 +34,7 @@ def read_cell_file(name: str, folder: Path, context: Any) -> Cell:
         lines = [f"{path.name} has faults"]
         for item in error.errors():
             keys = tuple(key for key in item["loc"] if isinstance(key, int) or str(key).isidentifier())
-            lines.append(f"{text.where(*keys)}: {item['msg']}")
+            more = item.get("ctx", {}) if item["type"] == "cosim" else {}
+            told = "; ".join(filter(None, (more.get("why"), more.get("mend"))))
+            lines.append(f"{text.where(*keys)}: {item['msg']}" + (f" ({told})" if told else ""))
         raise CosimError("\n".join(dict.fromkeys(lines))) from None

@@ -44,18 +44,20 @@ def check(params: Neurons, seed: int) -> dict[str, list[Kind]]:
         except CosimError as error:
             found = error.faults if isinstance(error, ScenarioError) else (error,)
             faults += [item.located(f"params.populations.{name}.cell") for item in found]
-    raise_all(faults)
-    raise_all([fault for name, item in params.populations.items() for fault in _population(name, item, kinds[name])])
-    raise_all(_substeps(params))
-    raise_all([
-        *_projections(params), *_junctions(params, kinds), *_inputs(params, kinds), *_records(params, kinds, seed),
-    ])  # fmt: skip
+    faults += [fault for name, found in kinds.items() for fault in _population(name, params.populations[name], found)]
+    raise_all([*faults, *_substeps(params), *_projections(params), *_junctions(params, kinds), *_inputs(params, kinds)])
+    raise_all([*_records(params, kinds, seed)])
     return kinds
 
 
 def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Iterator[CosimError]:
     where, anatomy = f"params.populations.{name}", kinds[0].anatomy
     yield from membrane_faults(anatomy, f"{where}.cell")
+    for key in population.cell.regions:
+        try:
+            anatomy.regions.mask(key)
+        except CosimError as error:
+            yield error.located(f"{where}.cell.regions.{key}")
     yield from _site(population.detector, kinds, f"{where}.detector")
     taken = {item.title for item in population.cell.membrane}
     for key, group in population.synapses.items():
@@ -182,7 +184,7 @@ def _junctions(params: Neurons, kinds: Kinds) -> Iterator[CosimError]:
             if key not in params.populations:
                 yield _unknown("population", key, params.populations, f"{where}.{at}")
                 continue
-            yield from _site(site, kinds[key], f"{where}.{('source', 'target')[side]}_at")
+            yield from _site(site, kinds.get(key, ()), f"{where}.{('source', 'target')[side]}_at")
             yield from _cells((pair[side] for pair in item.pairs), params.populations[key].size, f"{where}.pairs")
 
 
@@ -227,7 +229,7 @@ def _drive(item: DriveInput, kinds: Kinds, where: str) -> Iterator[CosimError]:
     elif item.input is not None and item.input not in described.inputs:
         yield _unknown("input", item.input, described.inputs, f"{where}.input")
     yield from parameter_faults(described, item.parameters, f"{where}.parameters")
-    yield from _site(item.at, kinds[item.target], f"{where}.at")
+    yield from _site(item.at, kinds.get(item.target, ()), f"{where}.at")
 
 
 def _descriptions(population: Population) -> Iterator[Any]:

@@ -145,19 +145,23 @@ def _input_port(params: Neurons, name: str, kinds: Kinds, seed: int) -> Port:
 
 def _drive_port(params: Neurons, name: str, item: DriveInput, kinds: Kinds, seed: int) -> Port:
     from engines.compartmental_neurons.morphology.sites import compartments_of
-    from engines.compartmental_neurons.recorded import Shown, space_of
+    from engines.compartmental_neurons.recorded import Shown, shapes_of, space_of
 
     described = read_mechanism(item.mechanism)
     given = described.inputs[item.input or next(iter(described.inputs))]
     space = Space((item.target,))
     if item.each:
-        shape = {int(cell): kind for kind in kinds[item.target] for cell in kind.numbers}
+        shapes = shapes_of(kinds[item.target])
         shown = [
-            Shown(item.target, cell, int(node), "")
-            for cell, kind in sorted(shape.items())
-            for node in compartments_of(item.at, kind.anatomy.regions, seed, cell, f"{item.target}.{name}")
+            Shown(
+                item.target,
+                cell,
+                compartments_of(item.at, shapes[cell].anatomy.regions, seed, cell, f"{item.target}.{name}"),
+                "",
+            )
+            for cell in sorted(shapes)
         ]
-        space = space_of(shown, kinds, origins_of(params.populations[item.target]))
+        space = space_of(shown, kinds[item.target], origins_of(params.populations[item.target]))
     return Port(name, "in", "samples", space, quantity=given.quantity, unit=given.unit, dt_ns=params.dt)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Integers = NDArray[np.int64]
 _ALIGNED = 8
 
 
@@ -39,17 +41,34 @@ class Table:
     """Whole numbers, laid one after the other."""
 
     def __init__(self, head: int) -> None:
-        self._numbers: list[int] = [0] * head
+        self._pieces: list[NDArray[np.int64]] = [np.zeros(head, np.int64)]
+        self._size = head
 
     def add(self, values: ArrayLike) -> int:
         """Where a list is to be found."""
-        at = len(self._numbers)
-        self._numbers.extend(np.asarray(values, np.int64).ravel().tolist())
+        at = self._size
+        self._pieces.append(np.asarray(values, np.int64).ravel())
+        self._size += len(self._pieces[-1])
         return at
 
-    def set(self, at: int, values: Sequence[int]) -> None:
-        """Write over numbers that stand there."""
-        self._numbers[at : at + len(values)] = [int(value) for value in values]
+    def set_head(self, values: Sequence[int]) -> None:
+        """Write the numbers that stand first."""
+        self._pieces[0][: len(values)] = values
 
     def whole(self) -> NDArray[np.int64]:
-        return np.array(self._numbers, np.int64)
+        return np.concatenate(self._pieces)
+
+
+class Pairs:
+    """Places in the arena and columns that belong to them, by batch."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, list[Integers]] = {}
+
+    def add(self, batch: int, addresses: NDArray[Any], columns: NDArray[Any]) -> None:
+        """Some of one batch."""
+        self._found.setdefault(batch, []).append(np.stack([addresses, columns], axis=1))
+
+    def of(self, batch: int) -> Integers:
+        """(n, 2) of a batch."""
+        return np.concatenate(self._found.get(batch, [np.empty((0, 2), np.int64)])).astype(np.int64)

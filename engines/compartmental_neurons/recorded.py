@@ -26,27 +26,28 @@ class Column:
     factor: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
-    """One channel of a record."""
+    """What a record shows of one cell: a number of some of its compartments."""
 
     population: str
     cell: int
-    node: int
+    nodes: Integers
     value: str
 
 
-def columns_of(params: Neurons, port: str, kinds: Mapping[str, Sequence[Kind]], seed: int) -> list[Shown]:
-    """The channels of a record."""
+def shown_by(params: Neurons, port: str, kinds: Mapping[str, Sequence[Kind]], seed: int) -> list[Shown]:
+    """What a record shows, cell by cell."""
     record = params.record[port]
     population = params.populations[record.of]
     wanted = range(population.size) if record.cells == "all" else record.cells
-    shape = {int(cell): kind for kind in kinds[record.of] for cell in kind.numbers}
-    return [
-        Shown(record.of, cell, int(node), record.value)
-        for cell in wanted
-        for node in nodes_of(record, population, shape[cell], seed, cell, port)
-    ]
+    shapes = shapes_of(kinds[record.of])
+    return [Shown(record.of, cell, nodes_of(record, population, shapes[cell], seed, cell, port), record.value) for cell in wanted]
+
+
+def shapes_of(kinds: Sequence[Kind]) -> dict[int, Kind]:
+    """The kind of every cell."""
+    return {cell: kind for kind in kinds for cell in kind.numbers.tolist()}
 
 
 def nodes_of(record: Record, population: Population, kind: Kind, seed: int, cell: int, port: str) -> Integers:
@@ -96,28 +97,28 @@ def recorded_ports(params: Neurons, kinds: Mapping[str, Sequence[Kind]], seed: i
     ports = []
     for name, record in params.record.items():
         population = params.populations[record.of]
-        shown = columns_of(params, name, kinds, seed)
+        shown = shown_by(params, name, kinds, seed)
         quantity, unit = unit_of(record, population)
-        space = space_of(shown, kinds, origins_of(population))
+        space = space_of(shown, kinds[record.of], origins_of(population))
         ports.append(Port(name, "out", "samples", space, quantity=quantity, unit=unit, dt_ns=params.dt))
     return ports
 
 
-def space_of(shown: Sequence[Shown], kinds: Mapping[str, Sequence[Kind]], origins: Floats) -> Space:
+def space_of(shown: Sequence[Shown], kinds: Sequence[Kind], origins: Floats) -> Space:
     """Names, places and pieces of cable of compartments."""
-    per_cell = len({(item.cell, item.node) for item in shown}) > len({item.cell for item in shown})
-    labels, rows = [], []
-    for k, item in enumerate(shown):
-        labels.append(f"{item.population}[{item.cell}]" + (f".{item.node}" if per_cell else ""))
-        compartments = next(kind for kind in kinds[item.population] if item.cell in kind.numbers).anatomy.compartments
-        shift = origins[item.cell]
-        rows.append([getattr(compartments, end)[item.node] + shift for end in ("start", "middle", "stop")])
-        rows[k].append(np.full(3, compartments.diameter[item.node]))
-    places = np.array(rows, np.float64).reshape(-1, 4, 3)
+    shapes, labels = shapes_of(kinds), list[str]()
+    are_alone = all(len(item.nodes) == 1 for item in shown)
+    start, middle, stop, diameter = list[Floats](), list[Floats](), list[Floats](), list[Floats]()
+    for item in shown:
+        name, compartments = f"{item.population}[{item.cell}]", shapes[item.cell].anatomy.compartments
+        labels += [name] if are_alone else [f"{name}.{node}" for node in item.nodes.tolist()]
+        for found, end in ((start, compartments.start), (middle, compartments.middle), (stop, compartments.stop)):
+            found.append(end[item.nodes] + origins[item.cell])
+        diameter.append(compartments.diameter[item.nodes])
     if len(set(labels)) < len(labels):  # random sites may fall together
         labels = [f"{label}.{k}" for k, label in enumerate(labels)]
-    segments = Segments(places[:, 0], places[:, 2], places[:, 3, 0])
-    return Space(tuple(labels), positions=places[:, 1], segments=segments)
+    segments = Segments(np.concatenate(start), np.concatenate(stop), np.concatenate(diameter))
+    return Space(tuple(labels), positions=np.concatenate(middle), segments=segments)
 
 
 def origins_of(population: Population) -> Floats:

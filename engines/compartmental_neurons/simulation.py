@@ -19,7 +19,7 @@ from engines.compartmental_neurons.events import Events
 from engines.compartmental_neurons.kernels import index
 from engines.compartmental_neurons.kernels.steps import prepare, run
 from engines.compartmental_neurons.mechanisms.source import Source
-from engines.compartmental_neurons.memory import Arena, Table
+from engines.compartmental_neurons.memory import Arena, Pairs, Table
 from engines.equations.compiled import load_compiled
 from engines.equations.stamps import is_kept, stamp
 
@@ -63,8 +63,8 @@ class Simulation:
 
     def finish(
         self,
-        inputs: Mapping[int, Sequence[tuple[int, int]]],
-        observed: Mapping[int, Sequence[tuple[int, int]]],
+        inputs: Pairs,
+        observed: Pairs,
         transfers: Sequence[tuple[int, int]],
         temperature: int,
         interval: int,
@@ -87,12 +87,12 @@ class Simulation:
             Steps of a window.
         """
         for number, record in enumerate(self._records):
-            pairs, seen = inputs.get(number, ()), observed.get(number, ())
+            pairs, seen = inputs.of(number), observed.of(number)
             record[index.INPUTS], record[index.INPUT_COUNT] = self._table.add(pairs), len(pairs)
             record[index.OBSERVED], record[index.OBSERVED_COUNT] = self._table.add(seen), len(seen)
             record[index.TEMPERATURE] = temperature
         head = [self._table.add(self._records), len(self._records), self._table.add(transfers), len(transfers)]
-        self._table.set(0, head)
+        self._table.set_head(head)
         self.arena, self.table = self._arena.whole(), self._table.whole()
         for target, source in transfers:  # the first step, too, sees what is on the other side
             self.arena[target] = self.arena[source]
@@ -132,12 +132,12 @@ class Simulation:
         if self._pool is None:
             wrong = run(self.arena, self.table, 0, len(self.batches), step, steps, events, first, rows, observed, self._spikes[0])
         else:
-            shared = (step, steps, events, first, rows, observed)
-            jobs = [
-                self._pool.submit(run, self.arena, self.table, a, b, *shared, spikes)
-                for (a, b), spikes in zip(self._shares, self._spikes, strict=True)
-            ]
-            ends = [job.result() for job in jobs]
+
+            def share(k: int) -> int:
+                a, b = self._shares[k]
+                return int(run(self.arena, self.table, a, b, step, steps, events, first, rows, observed, self._spikes[k]))
+
+            ends = list(self._pool.map(share, range(len(self._shares))))
             wrong = min((end for end in ends if end >= 0), default=-1)
         if wrong >= 0:
             raise self._unsound(wrong % len(self.batches), step + wrong // len(self.batches) + 1)
@@ -153,9 +153,9 @@ class Simulation:
         batch = self.batches[number]
         nodes = batch.population.compartments.count
         field = self.arena[batch.fields["V"] : batch.fields["V"] + nodes * batch.lanes].reshape(nodes, batch.lanes)
-        wrong = np.argwhere(~(np.abs(field) < 1.0))[0]
-        cell = batch.cells[min(wrong[1], len(batch.cells) - 1)]
-        what = f"the potential of {batch.population.name}[{cell}] is {field[tuple(wrong)] * 1e3:g} mV in compartment {wrong[0]}"
+        node, lane = divmod(int(np.argmax(np.nan_to_num(np.abs(field), nan=np.inf))), batch.lanes)
+        cell = batch.cells[min(lane, len(batch.cells) - 1)]
+        what = f"the potential of {batch.population.name}[{cell}] is {field[node, lane] * 1e3:g} mV in compartment {node}"
         dt = format_ns(self.dt_ns // batch.population.substeps)
         why = f"by {format_ns(step * self.dt_ns)}; the step of {dt} is too long for what happens there, or an input is too strong"
         return CosimError(what, why=why, mend="a shorter dt, or weaker inputs")

@@ -6,7 +6,7 @@ of both alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,40 +110,58 @@ class Slots:
     ----------
     cells, nodes
         (k,) of every slot, ordered by cell.
-    of_site
-        For each cell the slots of its sites, where sources share them; else empty.
+    of_site, first_site
+        Slots of the sites of all cells, and (cells + 1,) where those of each begin, where sources share them; else empty.
     """
 
     cells: Integers
     nodes: Integers
-    of_site: Mapping[int, Integers]
+    of_site: Integers
+    first_site: Integers
 
     def dealt(self, wired: Wired) -> Integers:
         """(n,) the slot of each connection: those onto a cell go to its sites in turn."""
-        pairs = zip(wired.target.tolist(), wired.number.tolist(), strict=True)
-        return np.array([self.of_site[target][number % len(self.of_site[target])] for target, number in pairs], np.int64)
+        return self.of_site[_in_turn(self.first_site, wired)]
 
 
 def shared_slots(sites: Sequence[Integers]) -> Slots:
     """One slot for each compartment in which a cell has sites: spikes that act there act on one state."""
-    cells, nodes, of_site, first = [], [], {}, 0
-    for cell, found in enumerate(sites):
-        unique, which = np.unique(found, return_inverse=True)
-        cells.append(np.full(len(unique), cell))
-        nodes.append(unique)
-        of_site[cell] = first + which
-        first += len(unique)
-    none = [np.empty(0, np.int64)]
-    return Slots(np.concatenate(cells or none), np.concatenate(nodes or none), of_site)
+    cell, node, first = _flat(sites)
+    most = int(node.max(initial=0)) + 1
+    keys, of_site = np.unique(cell * most + node, return_inverse=True)
+    return Slots(keys // most, keys % most, of_site, first)
 
 
 def own_slots(sites: Sequence[Integers], wired: Sequence[Wired]) -> tuple[Slots, list[Integers]]:
     """One slot for each connection; the slots of every projection's connections."""
+    _, node, first = _flat(sites)
     target = np.concatenate([item.target for item in wired])
-    number = np.concatenate([item.number for item in wired])
-    nodes = np.array([sites[t][n % len(sites[t])] for t, n in zip(target.tolist(), number.tolist(), strict=True)], np.int64)
+    nodes = np.concatenate([node[_in_turn(first, item)] for item in wired])
     order = np.argsort(target, kind="stable")
     slot = np.empty(len(target), np.int64)
     slot[order] = np.arange(len(target))
     ends = np.cumsum([len(item.target) for item in wired])[:-1]
-    return Slots(target[order], nodes[order], {}), np.split(slot, ends)
+    nothing = np.empty(0, np.int64)
+    return Slots(target[order], nodes[order], nothing, nothing), np.split(slot, ends)
+
+
+def of_cells(ordered: Integers, cells: Integers) -> Integers:
+    """Where in an ordered list of cells some of them are; ``cells`` are ordered too."""
+    first, stop = np.searchsorted(ordered, cells, side="left"), np.searchsorted(ordered, cells, side="right")
+    counts = stop - first
+    found: Integers = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+    return found
+
+
+def _flat(sites: Sequence[Integers]) -> tuple[Integers, Integers, Integers]:
+    """Cell and compartment of every site, and where those of each cell begin."""
+    counts = np.array([len(found) for found in sites], np.int64)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    return np.repeat(np.arange(len(sites)), counts), np.concatenate([*sites, np.empty(0, np.int64)]).astype(np.int64), first
+
+
+def _in_turn(first: Integers, wired: Wired) -> Integers:
+    """(n,) the site of each connection."""
+    counts = first[wired.target + 1] - first[wired.target]
+    found: Integers = first[wired.target] + wired.number % counts
+    return found
