@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := mpi,plot,data,analysis,fields,morphologies,nest,neuron,mujoco,test
+EXTRAS := mpi,plot,data,analysis,fields,morphologies,allen,nest,neuron,mujoco,test
 SCENARIOS = $(patsubst %/scenario,%,$(patsubst scenarios/%.yaml,%,$(shell grep -l "^cosim:" scenarios/*/*.yaml)))
 
 .PHONY: run test test-simulators test-steps lint verify verify-peers bench clean

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.table import HEAD, Row, markdown
 
-NAMES = ("coupling", "ring", "overlap", "recording", "memory", "startup", "simulators", "whole_brain", "network")
+NAMES = ("coupling", "ring", "overlap", "recording", "memory", "startup", "simulators", "whole_brain", "network", "compartments")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -428,8 +428,10 @@ def _print_plugin(name: str, kind: str, cls: Any) -> None:
         _print_ports(cls)
     if isinstance(cls, HasModels):
         print(f"\nmodels (cosim describe {name}.MODEL)")
-        for model, title in cls.models().items():
-            print(f"  {model:<24}{title}")
+        models = cls.models()
+        width = max([22, *map(len, models)]) + 2
+        for model, title in models.items():
+            print(f"  {model:<{width}}{title}")
 
 
 def _print_ports(cls: Any) -> None:

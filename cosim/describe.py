@@ -58,8 +58,10 @@ def find_model(name: str, folder: Path) -> str | None:
     return cls.describe_model(model)
 
 
-def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str, str]]:
-    """For each parameter: name, type, unit, default, help; nested parameters with dotted names."""
+def parameter_rows(
+    model: type[BaseModel], prefix: str = "", above: tuple[type[BaseModel], ...] = ()
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """For each parameter: name, type, unit, default, help; nested parameters with dotted names, each kind once on the way down."""
     for name, field in model.model_fields.items():
         unit = next((m.unit for m in field.metadata if isinstance(m, Unit)), "")
         nested = _nested(field.annotation)
@@ -75,7 +77,8 @@ def parameter_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
         )
         yield f"{prefix}{field.alias or name}", kind, unit, default, " ".join((field.description or "").split())
         for inner in nested:
-            yield from parameter_rows(inner, f"{prefix}{name}.")
+            if inner not in (*above, model):
+                yield from parameter_rows(inner, f"{prefix}{name}.", (*above, model))
 
 
 def _nested(annotation: Any) -> list[type[BaseModel]]:

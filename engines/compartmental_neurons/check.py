@@ -271,6 +271,9 @@ def _records(params: Neurons, kinds: Kinds, seed: int) -> Iterator[CosimError]:
         except CosimError as error:
             yield error.located(f"{where}.value")
             continue
+        if record.every is not None and record.every % params.dt:
+            what = f"a row every {format_ns(record.every)} is between steps of {format_ns(params.dt)}"
+            yield CosimError(what, where=f"{where}.every", mend="a whole number of steps")
         if record.cells != "all":
             yield from _cells(record.cells, population.size, f"{where}.cells")
         if "." not in record.value and record.value not in QUANTITIES and record.value not in (known := _told(params, record.of)):
@@ -278,6 +281,14 @@ def _records(params: Neurons, kinds: Kinds, seed: int) -> Iterator[CosimError]:
             yield CosimError(what, where=f"{where}.value", mend=did_you_mean(record.value, sorted(known)))
             continue
         yield from _shown(port, kinds[record.of], params, seed)
+
+
+def refuse_broken_records(params: Neurons, window_ns: int) -> None:
+    """A CosimError where a window is not a whole number of the rows of a record."""
+    for name, record in params.record.items():
+        if record.every is not None and window_ns % record.every:
+            what = f"a row every {format_ns(record.every)} does not fit into windows of {format_ns(window_ns)}"
+            raise CosimError(what, where=f"params.record.{name}.every", mend="a window that is a whole number of rows")
 
 
 def _shown(port: str, kinds: Sequence[Kind], params: Neurons, seed: int) -> Iterator[CosimError]:

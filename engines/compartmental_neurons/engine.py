@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import Payload, Port, Samples, Segments, Setup, Space, Spikes, Window
-from engines.compartmental_neurons.check import check
+from engines.compartmental_neurons.check import check, refuse_broken_records
 from engines.compartmental_neurons.mechanisms.description import mechanism_file, read_mechanism, shipped
 from engines.compartmental_neurons.params import (
     ConcentrationInput,
@@ -70,9 +70,10 @@ class CompartmentalNeurons:
         built = build(params, setup, (setup.seed if params.seed is None else params.seed))
         self._built, self._simulation, self._dt_ns = built, built.simulation, params.dt
         outputs = [port for port in self.ports(params) if port.direction == "out" and port.kind == "samples"]
-        self._outputs = [(port.name, len(port.space), 1.0 / si_factor(port.unit)) for port in outputs]
+        self._outputs = [(port.name, len(port.space), (port.dt_ns or params.dt) // params.dt) for port in outputs]
+        refuse_broken_records(params, setup.window_ns)
         self._columns = sum(width for _, width, _ in self._outputs)
-        self._scale = np.concatenate([np.full(width, scale) for _, width, scale in self._outputs] or [np.empty(0)])
+        self._scale = np.concatenate([np.full(len(port.space), 1.0 / si_factor(port.unit)) for port in outputs] or [np.empty(0)])
         self._no_rows = np.zeros((0, 0))
         compartments = sum(b.population.compartments.count * len(b.cells) for b in self._simulation.batches)
         setup.log.info("%d cells, %d compartments", sum(p.size for p in params.populations.values()), compartments)
@@ -88,8 +89,9 @@ class CompartmentalNeurons:
         if self._columns:
             observed *= self._scale
             first = 0
-            for name, width, _ in self._outputs:
-                out[name] = Samples(window, observed[:, first : first + width])
+            for name, width, every in self._outputs:
+                found = observed[every - 1 :: every, first : first + width]
+                out[name] = Samples(window, found if every == 1 else np.ascontiguousarray(found))
                 first += width
         return out
 

@@ -257,6 +257,7 @@ class Record(Params):
         AnySite | None, Field(description="else the middle of the first section, the soma; of membrane_current every compartment")
     ] = None
     cells: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | Literal["all"] = "all"
+    every: Annotated[Duration | None, Field(gt=0, description="a row each; else every step")] = None
 
 
 class Neurons(Params):

@@ -100,7 +100,7 @@ def recorded_ports(params: Neurons, kinds: Mapping[str, Sequence[Kind]], seed: i
         shown = shown_by(params, name, kinds, seed)
         quantity, unit = unit_of(record, population)
         space = space_of(shown, kinds[record.of], origins_of(population))
-        ports.append(Port(name, "out", "samples", space, quantity=quantity, unit=unit, dt_ns=params.dt))
+        ports.append(Port(name, "out", "samples", space, quantity=quantity, unit=unit, dt_ns=record.every or params.dt))
     return ports
 
 

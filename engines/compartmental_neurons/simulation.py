@@ -153,8 +153,9 @@ class Simulation:
         batch = self.batches[number]
         nodes = batch.population.compartments.count
         field = self.arena[batch.fields["V"] : batch.fields["V"] + nodes * batch.lanes].reshape(nodes, batch.lanes)
-        node, lane = divmod(int(np.argmax(np.nan_to_num(np.abs(field), nan=np.inf))), batch.lanes)
-        cell = batch.cells[min(lane, len(batch.cells) - 1)]
+        real = np.abs(field[:, : len(batch.cells)])
+        node, lane = divmod(int(np.argmax(np.nan_to_num(real, nan=np.inf))), len(batch.cells))
+        cell = batch.cells[lane]
         what = f"the potential of {batch.population.name}[{cell}] is {field[node, lane] * 1e3:g} mV in compartment {node}"
         dt = format_ns(self.dt_ns // batch.population.substeps)
         why = f"by {format_ns(step * self.dt_ns)}; the step of {dt} is too long for what happens there, or an input is too strong"

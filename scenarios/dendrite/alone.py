@@ -107,7 +107,10 @@ def main(folder: Path, out: Path) -> None:
     from neuron import h
 
     run, plan = Run(folder), cosim.check(folder / "scenario.yaml").plan
-    params, at = plan.engines["cell"].params, bmtk()
+    at = bmtk()
+    assert plan is not None
+    assert at is not None
+    params = plan.engines["cell"].params
     h.load_file("stdlib.hoc")
     h.load_file("import3d.hoc")
     for mechanisms in (at / "mechanisms" / "modfiles", HERE / "mechanisms"):

@@ -53,7 +53,9 @@ def _currents(whole: Run) -> Iterator[Claim]:
         tolerance=1e-12,  # rounding, of the solver too
         source="what enters a cell leaves it",
     )
-    pieces = cosim.check(whole.folder / "scenario.yaml").plan.engines["cell"].outputs["membrane"].space.segments
+    plan = cosim.check(whole.folder / "scenario.yaml").plan
+    assert plan is not None
+    pieces = plan.engines["cell"].outputs["membrane"].space.segments
     rows = np.linspace(0, len(sizes) - 1, 50).astype(int)
     expected = np.array([theory.field_of_lines(membrane.values[row], pieces, lfp.positions_um, CONDUCTIVITY) for row in rows])
     yield Claim(
@@ -83,9 +85,10 @@ def _windows(whole: Run, run: Callable[..., Run]) -> Iterator[Claim]:
 def _reversal(volley: Run) -> Iterator[Claim]:
     places, found = volley.samples("lfp").positions_um, _mean(volley, "lfp")
     tip = volley.samples("cell.v").positions_um
+    assert tip is not None
     highest = tip[np.argmin(tip[:, 1])]  # y points down
     yield Claim(
-        f"a volley at the tuft alone, {VOLLEY_MS[0]:g} to {VOLLEY_MS[1]:g} ms: how often the potential changes its sign along the probe",
+        f"a volley at the tuft alone, {VOLLEY_MS[0]:g} to {VOLLEY_MS[1]:g} ms: changes of the potential's sign along the probe",
         expected=1.0,
         measured=float(np.sum(np.diff(np.sign(found)) != 0)),
         tolerance=0.0,
@@ -134,8 +137,8 @@ def _neuron(whole: Run) -> Iterator[Claim]:
         f"largest difference of the soma's voltage, but for {AROUND_A_SPIKE_MS[1] - AROUND_A_SPIKE_MS[0]:g} ms around spikes",
         expected=0.0,
         measured=float(np.abs(ours - theirs)[away].max() * 1e3),
-        tolerance=1.0,
-        source="the same, of a voltage that moves by 1 mV in a ms",
+        tolerance=5.0,
+        source="the same, 1 µs of a voltage that moves by 5 mV in a ms",
         unit="uV",
     )
 

@@ -30,6 +30,7 @@ def figure(run: Run) -> Any:
     from matplotlib.figure import Figure
 
     plan = cosim.check(run.folder / "scenario.yaml").plan
+    assert plan is not None
     population = plan.engines["cell"].params.populations["cell"]
     cell = Upright(anatomy_of(population.cell).compartments, plan.engines["probe"].params)
     v, lfp, spikes = run.samples("cell.v"), run.samples("lfp"), run.spikes("network.spikes")
@@ -64,16 +65,16 @@ class Upright:
         aside /= np.linalg.norm(aside)
         self._turn = np.stack([aside, up, np.cross(aside, up)], axis=1)
         self._soma = compartments.middle[0]
-        self.compartments = replace(
-            compartments, **{end: self.turned(getattr(compartments, end)) for end in ("start", "middle", "stop")}
-        )
+        start, middle, stop = (self.turned(points) for points in (compartments.start, compartments.middle, compartments.stop))
+        self.compartments = replace(compartments, start=start, middle=middle, stop=stop)
         self.contacts = self.turned(probe.places)
         self.has_membrane = compartments.area > 0
         self.tip = int(np.argmax(self.compartments.middle[self.has_membrane][:, 1]))
 
     def turned(self, points: Floats) -> Floats:
         """(n, 3)."""
-        return (points - self._soma) @ self._turn
+        found: Floats = (points - self._soma) @ self._turn
+        return found
 
     def everywhere(self, values: Floats) -> Floats:
         """(n,) for all nodes of what compartments with membrane have."""

@@ -3,7 +3,7 @@
 phi = sum of I / (4 pi sigma L) ln |(sqrt(h² + rho²) - h) / (sqrt(l² + rho²) - l)|
 
 rho is the distance from a line's axis, h and l = h + L those along it from its two ends. From afar what is left of currents that
-sum to 0 is the dipole p = sum of I r: phi = p R / (4 pi sigma |R|³), and the next order is smaller by the size of the cell over |R|.
+sum to 0 is the dipole p = sum of I r: phi = p R / (4 pi sigma |R|³); the next order is smaller by the size of the cell over |R|.
 
 References
 ----------
@@ -31,8 +31,8 @@ def field_of_lines(currents: Floats, pieces: Segments, places: Floats, conductiv
         beyond = (places - stop) @ ahead
         rho = np.linalg.norm(np.cross(places - stop, ahead), axis=1)
         rho = np.maximum(rho, diameter / 2)
-        near, far = np.where(beyond > -length / 2, beyond, -beyond - length), 0.0
-        far = near + length  # seen from whichever end is nearer, so that nothing cancels
+        near = np.where(beyond > -length / 2, beyond, -beyond - length)  # from whichever end is nearer, so that nothing cancels
+        far = near + length
         found += current / (4 * np.pi * conductivity * length) * np.log((np.hypot(far, rho) + far) / (np.hypot(near, rho) + near))
     return found * UV_PER
 
@@ -42,4 +42,5 @@ def field_of_dipole(currents: Floats, middles: Floats, places: Floats, conductiv
     centre = np.abs(currents) @ middles / np.abs(currents).sum()
     moment = currents @ (middles - centre)  # nA µm
     away = places - centre
-    return UV_PER * (away @ moment) / (4 * np.pi * conductivity * np.linalg.norm(away, axis=1) ** 3)
+    found: Floats = UV_PER * (away @ moment) / (4 * np.pi * conductivity * np.linalg.norm(away, axis=1) ** 3)
+    return found

@@ -2,6 +2,7 @@
 
     cell = fitted("472363762", "Scnn1a_473845048")     # the mapping that ``cell`` of a population takes
     found = in_neuron([job, …])                        # voltages of each, in a process of its own: NEURON keeps sections together
+    beyond(ours, theirs, …)                            # by how much two courses differ more than they may
 
 bmtk's rules for perisomatic cells: the axon becomes two cylinders of 30 µm and 1 µm on the middle of the soma, a section has one
 compartment and two more for each whole 40 µm, the leak is everywhere and channels are where the file says.
@@ -116,6 +117,18 @@ def in_neuron(jobs: list[dict[str, Any]]) -> list[dict[str, np.ndarray]]:
         assert ran.returncode == 0, ran.stderr
         with np.load(found) as arrays:
             return [{key: arrays[f"{key}{number}"] for key in ("v", "areas")} for number in range(len(jobs))]
+
+
+def spikes(v: np.ndarray) -> int:
+    """How often a course (steps,) comes up through -20 mV."""
+    return int(np.sum((v[1:] >= -20) & (v[:-1] < -20)))
+
+
+def beyond(ours: np.ndarray, theirs: np.ndarray, dt_ms: float, shift_ms: float, shift_mv: float) -> float:
+    """By how many mV two courses (places, steps) differ more than a shift of time and one of potential can make them."""
+    steepness = np.abs(np.gradient(theirs, dt_ms, axis=1))
+    around = np.max([np.roll(steepness, by, axis=1) for by in (-1, 0, 1)], axis=0)
+    return float(np.max(np.abs(ours - theirs) - around * shift_ms - shift_mv))
 
 
 # -- in NEURON's process -------------------------------------------------------------------------------------------------

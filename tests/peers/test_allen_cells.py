@@ -10,7 +10,7 @@ from engines.compartmental_neurons import CompartmentalNeurons
 from engines.compartmental_neurons.anatomy import anatomy_of
 from engines.compartmental_neurons.morphology.regions import Region
 from engines.compartmental_neurons.params import Neurons
-from tests.peers.allen_cells import CELLS, SECTIONS, fitted, folder, in_neuron
+from tests.peers.allen_cells import CELLS, SECTIONS, beyond, fitted, folder, in_neuron, spikes
 
 pytest.importorskip("neuron", reason="NEURON is not installed (extra: neuron)")
 if folder() is None:
@@ -62,24 +62,15 @@ def run(name, current_na):
     return np.array([found[f"v{k}"].values[:, 0] for k in range(len(PLACES))])
 
 
-def spikes(v):
-    """How often it comes up through -20 mV."""
-    return int(np.sum((v[1:] >= -20) & (v[:-1] < -20)))
-
-
-def beyond(ours, theirs):
-    """By how many mV two courses (places, steps) differ more than a shift of time and one of potential can make them."""
-    steepness = np.abs(np.gradient(theirs, DT_MS, axis=1))
-    around = np.max([np.roll(steepness, by, axis=1) for by in (-1, 0, 1)], axis=0)
-    settled = round(SETTLED_MS / DT_MS)
-    return float(np.max((np.abs(ours - theirs) - around * SHIFT_MS - SHIFT_MV)[:, settled:]))
+def since(*courses):
+    return [course[:, round(SETTLED_MS / DT_MS) :] for course in courses]
 
 
 @pytest.mark.parametrize("name", FITS)
 def test_a_cell_fires_as_it_does_in_neuron(name, jobs):
     theirs, ours = jobs[name, FIRES_NA[name]]["v"], run(name, FIRES_NA[name])
     assert spikes(ours[0]) == spikes(theirs[0]) > 0
-    assert beyond(ours, theirs) <= 0
+    assert beyond(*since(ours, theirs), DT_MS, SHIFT_MS, SHIFT_MV) <= 0
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -87,7 +78,7 @@ def test_a_cell_answers_an_inward_step_as_it_does_in_neuron(name, jobs):
     theirs, ours = jobs[name, RESTS_NA]["v"], run(name, RESTS_NA)
     assert spikes(theirs[0]) == 0
     assert np.ptp(theirs[0]) > 3
-    assert beyond(ours, theirs) <= 0
+    assert beyond(*since(ours, theirs), DT_MS, SHIFT_MS, SHIFT_MV) <= 0
 
 
 @pytest.mark.parametrize("name", FITS)

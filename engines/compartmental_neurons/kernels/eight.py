@@ -4,7 +4,7 @@ A loop over places would leave it to the compiler whether it becomes vector code
 ``truths`` that of 8 conditions. Products that go into sums are fused with them, by an instruction that every processor with vectors
 has and that gives the same bits on all of them; where there is none it is a call, slow and no less exact.
 """
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc, import-untyped"
 
 from __future__ import annotations
 

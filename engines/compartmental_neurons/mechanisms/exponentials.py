@@ -1,7 +1,7 @@
 """Exponentials that follow from each other are computed once.
 
-Channels are full of them: e^(-V/10) and e^(-V/20) are powers of one number, e^x and e^-x are reciprocals, and x / (e^x - 1) for -x is
-that for x times e^x. A product or a division takes a fraction of the time of an exponential.
+Channels are full of them: e^(-V/10) and e^(-V/20) are powers of one number, e^x and e^-x are reciprocals, and x / (e^x - 1) for -x
+is that for x times e^x. A product or a division takes a fraction of the time of an exponential.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -285,8 +286,9 @@ class Graph:
 
 def _value(name: str, *arguments: float) -> float:
     """Of a function."""
+    function: Callable[..., Any] = np.power if name == "power" else FUNCTIONS[name][1]
     with np.errstate(all="ignore"):
-        return float(np.power(*arguments) if name == "power" else FUNCTIONS[name][1](*arguments))  # type: ignore[arg-type]
+        return float(function(*arguments))
 
 
 def _has_rest(node: Node) -> bool:

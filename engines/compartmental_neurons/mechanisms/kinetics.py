@@ -39,7 +39,7 @@ class Scheme:
 
     def steady(self, rates: Sequence[float | NDArray[np.float64]]) -> NDArray[np.float64]:
         """(slots, states) occupancies at rest for the rates of all transitions, each (slots,) or one number."""
-        slots = np.broadcast_shapes(*(np.shape(rate) for rate in rates), (1,))[0]
+        slots: int = np.broadcast_shapes(*(np.shape(rate) for rate in rates), (1,))[0]
         size = len(self.states)
         matrix = np.zeros((slots, size, size))
         for transition, rate in zip(self.transitions, rates, strict=True):
@@ -49,8 +49,7 @@ class Scheme:
         matrix[:, -1, :] = 1.0
         right = np.zeros((slots, size, 1))
         right[:, -1] = 1.0
-        found: NDArray[np.float64] = np.linalg.solve(matrix, right)[:, :, 0]
-        return found
+        return np.asarray(np.linalg.solve(matrix, right)[:, :, 0], np.float64)
 
     def step(self, graph: Graph, rates: Sequence[Node], before: Sequence[Node]) -> list[Node]:
         """Occupancies after a step, given those before it and dt times all rates.
@@ -125,6 +124,11 @@ def read_scheme(lines: Sequence[str], rate: Callable[[str, int], Expression | No
     if reached != set(states):
         raise CosimError(f"{sorted(set(states) - reached)[0]} hangs together with nothing", mend="a scheme is one piece")
     return Scheme(states, kept)
+
+
+def species(line: str) -> list[str]:
+    """States in a line of a scheme."""
+    return list(re.findall(r"[A-Za-z_]\w*", line.partition("(")[0]))
 
 
 def _split(text: str) -> list[str]:

@@ -24,18 +24,20 @@ from pydantic import ValidationError
 from cosim.sdk import CosimError, did_you_mean
 from cosim.sdk.errors import raise_all
 from engines.compartmental_neurons.ions import VALENCES
-from engines.compartmental_neurons.mechanisms.description import NONSPECIFIC, MechanismDescription
+from engines.compartmental_neurons.mechanisms.description import MechanismDescription
 from engines.compartmental_neurons.mechanisms.neuroml_gates import Gates, Sections
 from engines.compartmental_neurons.mechanisms.neuroml_pools import BASE, POOLS, Pools
 from engines.compartmental_neurons.mechanisms.neuroml_types import Component, Types, read_type
 from engines.compartmental_neurons.mechanisms.neuroml_units import quantity
 from engines.compartmental_neurons.mechanisms.neuroml_xml import Element, files_of
+from engines.compartmental_neurons.mechanisms.symbols import NONSPECIFIC
 from engines.equations.description import Checker, Text
 
 Law = Literal["ohmic", "nernst", "ghk", "ghk2"]
 CHANNELS = ("ionChannel", "ionChannelHH", "ionChannelKS", "ionChannelPassive", "ionChannelVShift")
 REVERSAL_MV = {"na": 50.0, "k": -77.0, "ca": 120.0, "cl": -80.0, NONSPECIFIC: -65.0}
 """Of a channel by itself; NeuroML has it in the cell."""
+_SUFFIXES = (".nml", ".xml")
 _SCALINGS = ("q10ConductanceScaling", "baseConductanceScaling", "baseConductanceScalingCaDependent")
 
 
@@ -130,6 +132,26 @@ def channel_of(library: Library, element: Element, law: Law = "ohmic", ion: str 
 def pool_of(library: Library, element: Element, ion: str | None = None) -> MechanismDescription:
     """The mechanism of a model of a concentration."""
     return described(_of_pool(library, element, ion))
+
+
+def is_neuroml(path: Path) -> bool:
+    """Whether a path leads into a NeuroML file: ``ca.nml``, or ``cell_C.xml/k_fast`` and ``ca.nml/ca_t.ghk`` for a thing in it."""
+    return path.suffix in _SUFFIXES or path.parent.suffix in _SUFFIXES
+
+
+def file_of(path: Path) -> Path:
+    """The file that such a path leads into."""
+    return path if path.suffix in _SUFFIXES else path.parent
+
+
+def read_path(path: Path) -> MechanismDescription:
+    """What such a path leads to; behind a dot the law."""
+    if path.suffix in _SUFFIXES:
+        return read_neuroml(path)
+    law = path.suffix[1:] or "ohmic"
+    if law not in get_args(Law):
+        raise CosimError(f"there is no law {law!r}", where=str(path), mend=did_you_mean(law, get_args(Law)))
+    return read_neuroml(file_of(path), path.stem, law)  # type: ignore[arg-type]
 
 
 def as_yaml(path: Path, name: str | None = None, law: Law = "ohmic", ion: str | None = None, further: Sequence[Path] = ()) -> str:

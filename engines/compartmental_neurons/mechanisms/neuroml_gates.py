@@ -22,10 +22,10 @@ from dataclasses import replace
 from typing import Any
 
 from cosim.sdk import CosimError
-from engines.compartmental_neurons.mechanisms.description import PROVIDED, unit_of_ion
 from engines.compartmental_neurons.mechanisms.neuroml_types import Component, Formula, Symbols, Type, Types, as_number
 from engines.compartmental_neurons.mechanisms.neuroml_units import number, quantity
 from engines.compartmental_neurons.mechanisms.neuroml_xml import Element
+from engines.compartmental_neurons.mechanisms.symbols import PROVIDED, unit_of_ion
 from engines.equations.expression import RESERVED
 
 GATES = (
@@ -63,7 +63,7 @@ class Sections:
         plain = re.sub(r"\W", "_", wanted)
         plain = plain if re.match(r"[A-Za-z_]", plain) else f"x{plain}"
         while plain in self.taken or keyword.iskeyword(plain) or unit_of_ion(plain):
-            plain += "_x"
+            plain = f"x_{plain}"  # behind it, E would be the reversal potential of an ion x
         self.taken.add(plain)
         return plain
 

@@ -36,7 +36,7 @@ FARADAY, GAS_CONSTANT = 96485.33212331001, 8.31446261815324
 _SECANT = 1e-6
 """V: over this a current that is not linear in V is differentiated, as NEURON does it."""
 
-_HEAD = '''{title!r}
+_HEAD = """{title!r}
 from numba import cfunc, types
 {imports}
 
@@ -58,7 +58,7 @@ def move(blocks, at, uniform):
 {move}
 
 {receive}
-'''
+"""
 _LOOP = """\
 {head}
 for b in range(blocks):
@@ -133,6 +133,7 @@ class Source:
             if receptor == name:
                 low, high = self.described.states[state].si_clamp if state in self.described.states else (None, None)
                 found[state] = bounded(graph, reader.read(expression), low, high)
+
         def given(node: Node) -> str | None:
             if node.level == UNIFORM:
                 return f"uniform[{self._place(node)}]"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from engines.compartmental_neurons.mechanisms.description import MechanismDescription, ion_of, unit_of_ion
+from engines.compartmental_neurons.mechanisms.description import MechanismDescription
+from engines.compartmental_neurons.mechanisms.symbols import WEIGHT, ion_of, unit_of_ion
 from engines.equations.expression import Expression, linear_parts, uses
 
 BLOCK = 8
@@ -40,7 +41,7 @@ class Variant:
         wanted += [item for pair in parts.gates.values() for item in pair if item is not None]
         wanted += [transition.rate for scheme in parts.schemes.values() for transition in scheme.transitions]
         wanted += parts.receptors.values()
-        return parts.equations.symbols_of(*wanted) - {"weight"}
+        return parts.equations.symbols_of(*wanted) - {WEIGHT}
 
     @cached_property
     def columns(self) -> dict[str, int]:
@@ -57,7 +58,8 @@ class Variant:
     def read_of_ions(self) -> frozenset[str]:
         """Symbols of ions that it reads, such as ``E_na``."""
         own = {*self.description.parameters, *self.description.moving, *self.description.inputs, *self.description.expressions}
-        return frozenset(name for name in self.symbols - own if unit_of_ion(name))
+        start = self.description.parts.equations.symbols_of(*self.description.parts.initial.values())
+        return frozenset(name for name in (self.symbols | start) - own if unit_of_ion(name))
 
     @cached_property
     def ions_written(self) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ class Variant:
                 if uses(tree, {POTENTIAL, *named}):
                     named[name] = linear_parts(tree, POTENTIAL, named)  # type: ignore[arg-type]
             parts = linear_parts(current.tree, POTENTIAL, named)  # type: ignore[arg-type]
-            found[ion] = None if parts is None else tuple(Expression("", part, current.where) for part in parts)
+            found[ion] = parts and (Expression("", parts[0], current.where), Expression("", parts[1], current.where))
         return found
 
     @property

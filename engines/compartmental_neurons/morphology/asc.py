@@ -111,7 +111,9 @@ def _trees(lines: list[tuple[int, str]], file: str) -> Any:
         morphio = importlib.import_module("morphio")
     except ImportError:
         why = "the file is one of Neurolucida's, which MorphIO reads"
-        raise CosimError(f"{file} needs MorphIO", where=file, why=why, mend='pip install "neuro-cosim[morphologies]", or morphio') from None
+        raise CosimError(
+            f"{file} needs MorphIO", where=file, why=why, mend='pip install "neuro-cosim[morphologies]", or morphio'
+        ) from None
     try:
         text = "".join(f"{line}\n" for _, line in lines)
         return morphio.Morphology(text, "asc", warning_handler=morphio.WarningHandlerCollector())

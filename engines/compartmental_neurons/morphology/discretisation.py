@@ -13,24 +13,20 @@ from engines.compartmental_neurons.morphology.cable import Integers
 from engines.compartmental_neurons.morphology.tree import Floats, Morphology, Section
 
 _FREQUENCY_HZ = 100.0
+Micrometres = Annotated[float, Unit("um"), Field(gt=0)]
 
 
 class Discretisation(Params):
     """How fine sections are cut; give one of the rules."""
 
-    max_length: Annotated[float | None, Unit("um"), Field(gt=0, description="of a compartment")] = None
+    max_length: Annotated[Micrometres | None, Field(description="of a compartment")] = None
     count: Annotated[int | None, Field(ge=1, description="of compartments in every section")] = None
     d_lambda: Annotated[
         float | None,
         Field(gt=0, description="compartments of this many length constants at 100 Hz; odd counts, as NEURON's rule"),
     ] = None
     two_per: Annotated[
-        float | None,
-        Unit("um"),
-        Field(
-            gt=0,
-            description="one compartment, and two more for each such length: bmtk's and Allen's rule, 40 um",
-        ),
+        Micrometres | None, Field(description="one compartment, and two more for each such length: bmtk's and Allen's rule, 40 um")
     ] = None
 
     @model_validator(mode="after")

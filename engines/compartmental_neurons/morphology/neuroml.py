@@ -42,7 +42,10 @@ def read_neuroml(path: Path, cell: str | None = None) -> Morphology:
         loaders = importlib.import_module("neuroml.loaders")
     except ImportError:
         raise CosimError(
-            f"{path.name} needs libNeuroML", where=str(path), why="it reads NeuroML files", mend='pip install "neuro-cosim[morphologies]", or libNeuroML'
+            f"{path.name} needs libNeuroML",
+            where=str(path),
+            why="it reads NeuroML files",
+            mend='pip install "neuro-cosim[morphologies]", or libNeuroML',
         ) from None
     try:
         text = path.read_text(encoding="utf-8")

@@ -123,7 +123,7 @@ def file_of_package(package: str, file: Path) -> Path:
     except (ImportError, ValueError):
         found = None
     if found is None or not found.submodule_search_locations:
-        raise CosimError(f"there is no package {package!r}", mend=f"pip install {package}")
+        raise CosimError(f"there is no package {package!r}", why="it is not installed", mend=f"pip install {package}")
     folders = [Path(folder) for folder in found.submodule_search_locations]
     path = next((folder / file for folder in folders if (folder / file).is_file()), None)
     if path is None:

@@ -23,11 +23,12 @@ from engines.compartmental_neurons.params import Neurons
 Floats = NDArray[np.float64]
 LOG = logging.getLogger(__name__)
 DT_MS = 0.025
+LEAK = {"g": 0.0005, "E": -45}
 IONS: Mapping[str, Any] = {"na": {"reversal": 50}, "k": {"reversal": -77}, "ca": {"inside": 5e-5, "outside": 2}}
 
 
-def sweep(steps: int, strength_na: float = 0.1, dt_ms: float = DT_MS) -> Floats:
-    """(steps,) a current in nA of four periods that have nothing in common: it takes a small cell all over its range."""
+def sweep(steps: int, strength_na: float = 0.04, dt_ms: float = DT_MS) -> Floats:
+    """(steps,) a current in nA of four periods that have nothing in common: it takes a cell with ``LEAK`` all over its range."""
     t = np.arange(steps) * dt_ms
     return strength_na * sum(np.sin(2 * np.pi * t / period + period) for period in (3.7, 11.3, 41.9, 97.1))
 
@@ -119,8 +120,18 @@ def run_neuron(
     reversal: Mapping[str, float] | None = None,
     dt_ms: float = DT_MS,
     diameter_um: float = 10.0,
+    states: Mapping[str, float] | None = None,
+    second_order: bool = False,
 ) -> dict[str, Floats]:
-    """As ``run``, with suffixes for files, and names such as ``v``, ``cai`` and ``m_hh``; ``reversal`` of ions in mV."""
+    """As ``run``, with suffixes for files, and names such as ``v``, ``cai`` and ``m_hh``.
+
+    Parameters
+    ----------
+    reversal
+        Of ions, such as ``ena``, mV; of the others NEURON's own.
+    states
+        At the start, such as ``C1_NaV``; of the others what the mechanisms say.
+    """
     section = h.Section(name="soma")
     section.L = section.diam = diameter_um
     section.nseg, section.cm, section.Ra = 1, 1, 100
@@ -137,8 +148,10 @@ def run_neuron(
     played.play(clamp._ref_amp, dt_ms)
     vectors = [h.Vector().record(getattr(section(0.5), f"_ref_{name}")) for name in record]
     h.celsius, h.dt, h.steps_per_ms = celsius, dt_ms, 1 / dt_ms
-    h.secondorder = 0
+    h.secondorder = 2 if second_order else 0
     h.finitialize(start_mv)
+    for name, value in (states or {}).items():
+        setattr(section(0.5), name, value)
     for _ in current_na:
         h.fadvance()
     return {name: np.array(vector)[1 : len(current_na) + 1] for name, vector in zip(record, vectors, strict=True)}

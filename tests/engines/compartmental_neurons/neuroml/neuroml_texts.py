@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 HEAD = '<neuroml xmlns="http://www.neuroml.org/schema/neuroml2" id="{id}">\n'
 
-CHANNELS = HEAD.format(id="channels") + """
+CHANNELS = (
+    HEAD.format(id="channels")
+    + """
 <ionChannelPassive id="leak" conductance="10pS"/>
 
 <ionChannelHH id="na" conductance="10pS" species="na">
@@ -181,6 +183,7 @@ CHANNELS = HEAD.format(id="channels") + """
 </ComponentType>
 </neuroml>
 """
+)
 
 LEAKY = '<channelDensity id="l" ionChannel="leak" condDensity="0.3 mS_per_cm2" erev="-54.3 mV" ion="non_specific"/>'
 RESTING = '<channelDensity id="l" ionChannel="leak" condDensity="0.1 mS_per_cm2" erev="-65 mV" ion="non_specific"/>'
@@ -188,16 +191,21 @@ SQUID = (
     '<channelDensity id="d1" ionChannel="na" condDensity="120 mS_per_cm2" erev="50 mV" ion="na"/>'
     '<channelDensity id="d2" ionChannel="k" condDensity="360 S_per_m2" erev="-77 mV" ion="k"/>'
 )
-SPECIES = '<species id="ca" ion="ca" concentrationModel="{model}" initialConcentration="{start} mM" initialExtConcentration="2 mM"/>'
+SPECIES = (
+    '<species id="ca" ion="ca" concentrationModel="{model}" initialConcentration="{start} mM" initialExtConcentration="2 mM"/>'
+)
+
+
+def _of_k(channel: str, density: float) -> str:
+    return f'<channelDensity id="of_{channel}" ionChannel="{channel}" condDensity="{density} mS_per_cm2" erev="-80 mV" ion="k"/>'
+
+
 CELLS = {
     "squid": (SQUID + LEAKY, ""),
-    "mixed": ('<channelDensity id="d" ionChannel="mixed" condDensity="2 mS_per_cm2" erev="-80 mV" ion="k"/>' + RESTING, ""),
-    "fractional": ('<channelDensity id="d" ionChannel="fractional" condDensity="1 mS_per_cm2" erev="-80 mV" ion="k"/>' + RESTING, ""),
-    "schemes": (
-        '<channelDensity id="d" ionChannel="scheme" condDensity="0.5 mS_per_cm2" erev="-80 mV" ion="k"/>'
-        '<channelDensity id="e" ionChannel="rested" condDensity="0.5 mS_per_cm2" erev="-80 mV" ion="k"/>' + RESTING, "",
-    ),
-    "shifted": ('<channelDensityVShift id="d" ionChannel="shifted" condDensity="1 mS_per_cm2" erev="-80 mV" ion="k" vShift="7 mV"/>' + RESTING, ""),
+    "mixed": (_of_k("mixed", 2.0) + RESTING, ""),
+    "fractional": (_of_k("fractional", 1.0) + RESTING, ""),
+    "schemes": (_of_k("scheme", 0.5) + _of_k("rested", 0.5) + RESTING, ""),
+    "shifted": (_of_k("shifted", 1.0).replace("Density ", "DensityVShift ", 1).replace("/>", ' vShift="7 mV"/>') + RESTING, ""),
     "ohmic": (
         '<channelDensity id="d" ionChannel="ca" condDensity="0.08 mS_per_cm2" erev="120 mV" ion="ca"/>' + RESTING,
         SPECIES.format(model="pool", start="2e-4"),
@@ -261,13 +269,13 @@ def jneuroml() -> Path | None:
 
 
 def run_jneuroml(jar: Path, folder: Path, until_ms: float, dt_ms: float, celsius: float) -> dict[str, NDArray[np.float64]]:
-    """(rows,) of V in mV of every cell, under 0.2 nA from 5 ms on, from time 0 on; and of the concentrations in mM."""
+    """(rows,) of V in mV of every cell, under 0.2 nA, from time 0 on; and of the concentrations in mM."""
     write_files(folder)
     populations = "".join(f'<population id="p_{name}" component="{name}_cell" size="1"/>' for name in CELLS)
     inputs = "".join(f'<explicitInput target="p_{name}[0]" input="push"/>' for name in CELLS)
     network = (
         HEAD.format(id="net") + '<include href="channels.nml"/><include href="cells.nml"/>'
-        f'<pulseGenerator id="push" delay="5ms" duration="1000ms" amplitude="0.2nA"/>'
+        f'<pulseGenerator id="push" delay="0ms" duration="1000ms" amplitude="0.2nA"/>'
         f'<network id="net" type="networkWithTemperature" temperature="{celsius}degC">{populations}{inputs}</network></neuroml>'
     )
     (folder / "net.nml").write_text(network, encoding="utf-8")
@@ -280,7 +288,7 @@ def run_jneuroml(jar: Path, folder: Path, until_ms: float, dt_ms: float, celsius
     )
     (folder / "LEMS_sim.xml").write_text(lems, encoding="utf-8")
     ran = subprocess.run(
-        ["java", "-Xmx400M", "-jar", str(jar), "LEMS_sim.xml", "-nogui"],
+        ["java", "-Xmx400M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", str(jar), "LEMS_sim.xml", "-nogui"],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (folder / "out.dat").exists(), ran.stdout + ran.stderr

@@ -100,10 +100,7 @@ def test_windows_of_any_length_give_the_same_bits():
 
 @pytest.mark.parametrize("dt_ms", [0.025, 0.1])
 def test_potentials_under_synapses_are_those_of_neuron(dt_ms):
-    """ExpSyn and Exp2Syn on a passive cell; the same order within a step, so only the rounding of 2000 steps is left.
-
-    NEURON takes the slope of a current over 1 µV, which leaves 1e-10 of it in a current that is linear in V.
-    """
+    """ExpSyn and Exp2Syn on a passive cell; the same order within a step, so only the rounding of 2000 steps is left."""
     h = pytest.importorskip("neuron").h
     section = neuron_cell(h)
     first, second = h.ExpSyn(section(0.5)), h.Exp2Syn(section(0.5))
@@ -124,7 +121,7 @@ def test_potentials_under_synapses_are_those_of_neuron(dt_ms):
     }  # fmt: skip
     ours = run(50, given, dt_ms=dt_ms)["V"]
     assert np.ptp(theirs) > 10.0
-    assert np.abs(ours - theirs).max() < 1e-6
+    assert np.abs(ours - theirs).max() < 1e-9
 
 
 def test_a_clamped_membrane_feels_the_current_of_the_conductance():

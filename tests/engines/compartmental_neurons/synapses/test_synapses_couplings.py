@@ -86,7 +86,7 @@ def test_potentials_over_a_gap_junction_are_those_of_neuron(tmp_path):
     ours = run(80, size=2, more={"pulses": PULSE}, engine=joined(2.0))["V"]
     context.gid_clear()
     assert np.ptp(theirs[:, 1]) > 1.0
-    assert np.abs(ours - theirs).max() < 1e-7
+    assert np.abs(ours - theirs).max() < 1e-9
 
 
 def test_eight_cells_in_a_ring_of_junctions_share_a_current_evenly():
@@ -111,7 +111,7 @@ def test_a_current_from_outside_is_that_of_neurons_clamp():
     (theirs,) = neuron_run(h, 40, [section(0.5)._ref_v])
     ours = run(40, drives={"clamp": {"mechanism": "current_clamp", "values": values}})["V"]
     assert np.ptp(theirs) > 10.0
-    assert np.abs(ours - theirs).max() < 1e-7
+    assert np.abs(ours - theirs).max() < 1e-9
 
 
 def test_inward_is_positive():

@@ -69,7 +69,7 @@ def test_the_block_in_the_files_is_that_of_the_paper(potential, expected):
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="there is no c++")
 def test_potentials_under_nmda_are_those_of_neuron(tmp_path):
-    """The same equations in NMODL. Both take the slope of the current over 1 µV: NEURON ahead of V, as the engine does."""
+    """The same equations in NMODL. Both take the slope of the current over 1 µV ahead of V."""
     h = pytest.importorskip("neuron").h
     (tmp_path / "nmda_of_cosim_tests.mod").write_text(NMODL)
     load_mechanisms(h, tmp_path, Setup("test", 1, 1))
@@ -82,7 +82,7 @@ def test_potentials_under_nmda_are_those_of_neuron(tmp_path):
     (theirs,) = neuron_run(h, 100, [section(0.5)._ref_v], events=[(connection, time) for time in times])
     ours = run(100, {"nmda": {"parameters": {"magnesium": 0.8}, "spikes": [(times, 0.02)]}})["V"]
     assert theirs.max() > -30.0  # the block was overcome
-    assert np.abs(ours - theirs).max() < 1e-5
+    assert np.abs(ours - theirs).max() < 1e-9
 
 
 def test_one_synapse_with_both_receptors_is_two_synapses():
