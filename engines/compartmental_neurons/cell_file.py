@@ -1,4 +1,4 @@
-"""A kind of cell as a file of its own: the same keys as under ``cell`` in a scenario."""
+"""A kind of cell as a file of its own: the same keys as under ``cell`` in a scenario, or a cell of a NeuroML file."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ def read_cell_file(name: str, folder: Path, context: Any) -> Cell:
     CosimError
         There is no such file, or it has faults, all of which are told with their lines.
     """
+    from engines.compartmental_neurons.mechanisms.neuroml import file_of, is_neuroml
     from engines.compartmental_neurons.params import Cell
 
     path = (folder / Path(name).expanduser()).resolve()
+    if is_neuroml(Path(name)) and file_of(path).is_file():
+        from engines.compartmental_neurons.neuroml_cell import read_neuroml_cell
+
+        return read_neuroml_cell(path)
     if not path.is_file():
         raise CosimError(f"file {name!r} does not exist", why=f"looked for {path}", mend=f"paths start at {folder.resolve()}")
     text = Text(path.name, path.read_bytes())

@@ -71,6 +71,8 @@ def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Ite
             )
         if key in taken:
             yield CosimError(f"the name {key!r} is taken by a mechanism of the membrane", where=at, mend="choose another")
+        if key[:1].isdigit():  # as the engine's own for pulses and gap junctions
+            yield CosimError(f"the name {key!r} begins with a digit", where=at, mend="choose another")
         yield from parameter_faults(described, group.parameters, f"{at}.parameters")
         yield from _site(group.at, kinds, f"{at}.at")
     for key, pulse in population.pulses.items():
@@ -267,7 +269,7 @@ def _records(params: Neurons, kinds: Kinds, seed: int) -> Iterator[CosimError]:
             continue
         population = params.populations[record.of]
         try:
-            unit_of(record, population)
+            unit_of(record, params)
         except CosimError as error:
             yield error.located(f"{where}.value")
             continue
@@ -297,7 +299,7 @@ def _shown(port: str, kinds: Sequence[Kind], params: Neurons, seed: int) -> Iter
     mechanism = record.value.rpartition(".")[0]
     for kind in kinds:
         try:
-            nodes = nodes_of(record, params.populations[record.of], kind, seed, int(kind.numbers[0]), port)
+            nodes = nodes_of(record, params, kind, seed, int(kind.numbers[0]), port)
         except CosimError as error:
             yield error.located(f"{where}.at")
             return

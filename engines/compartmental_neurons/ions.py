@@ -45,8 +45,10 @@ def fields_of(cells: Cells) -> dict[str, Floats]:
                 found[name][placed.nodes] = np.asarray(told.value(symbols), np.float64)
     for name in cells.used_ions:
         ion = cells.ions[name]
-        by_nernst = nernst(ion, found[f"{name}_i"], found[f"{name}_o"], cells.celsius)
-        found[f"E_{name}"] = by_nernst if ion.reversal is None else np.full(count, ion.reversal)
+        if ion.reversal is None:
+            found[f"E_{name}"] = nernst(ion, found[f"{name}_i"], found[f"{name}_o"], cells.celsius)
+        else:
+            found[f"E_{name}"] = np.full(count, ion.reversal)
     return found
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from cosim.sdk import CosimError, Port, Segments, Space, did_you_mean
 from engines.compartmental_neurons.cells import Floats, Integers
-from engines.compartmental_neurons.mechanisms.description import MechanismDescription, unit_of_ion
+from engines.compartmental_neurons.mechanisms.description import MechanismDescription, read_mechanism, unit_of_ion
 from engines.compartmental_neurons.morphology.sites import compartments_of
-from engines.compartmental_neurons.params import ROOT, Neurons, Population, Record
+from engines.compartmental_neurons.params import ROOT, DriveInput, Neurons, Population, Record
 from engines.compartmental_neurons.populations import Kind
 
 QUANTITIES = {"V": ("membrane_potential", "mV"), "membrane_current": ("membrane_current", "nA")}
@@ -42,7 +42,7 @@ def shown_by(params: Neurons, port: str, kinds: Mapping[str, Sequence[Kind]], se
     population = params.populations[record.of]
     wanted = range(population.size) if record.cells == "all" else record.cells
     shapes = shapes_of(kinds[record.of])
-    return [Shown(record.of, cell, nodes_of(record, population, shapes[cell], seed, cell, port), record.value) for cell in wanted]
+    return [Shown(record.of, cell, nodes_of(record, params, shapes[cell], seed, cell, port), record.value) for cell in wanted]
 
 
 def shapes_of(kinds: Sequence[Kind]) -> dict[int, Kind]:
@@ -50,18 +50,19 @@ def shapes_of(kinds: Sequence[Kind]) -> dict[int, Kind]:
     return {cell: kind for kind in kinds for cell in kind.numbers.tolist()}
 
 
-def nodes_of(record: Record, population: Population, kind: Kind, seed: int, cell: int, port: str) -> Integers:
+def nodes_of(record: Record, params: Neurons, kind: Kind, seed: int, cell: int, port: str) -> Integers:
     """The compartments of a cell that a record shows."""
     regions = kind.anatomy.regions
     if record.value == "membrane_current" and record.at is None:
         return np.flatnonzero(regions.has_membrane)
-    group = population.synapses.get(record.value.rpartition(".")[0])
+    mechanism = record.value.rpartition(".")[0]
+    group = params.populations[record.of].synapses.get(mechanism) or drives_of(params, record.of).get(mechanism)
     if group is not None and record.at is None:
-        return np.unique(compartments_of(group.at, regions, seed, cell, f"{record.of}.{record.value.rpartition('.')[0]}"))
+        return np.unique(compartments_of(group.at, regions, seed, cell, f"{record.of}.{mechanism}"))
     return compartments_of(ROOT if record.at is None else record.at, regions, seed, cell, f"record {port}")
 
 
-def unit_of(record: Record, population: Population) -> tuple[str, str]:
+def unit_of(record: Record, params: Neurons) -> tuple[str, str]:
     """Quantity and unit of what a record shows.
 
     Raises
@@ -78,9 +79,11 @@ def unit_of(record: Record, population: Population) -> tuple[str, str]:
         raise CosimError(
             f"there is no value {record.value!r}", mend="V, membrane_current, an ion's such as ca_i, or MECHANISM.STATE"
         )
-    described = described_of(population).get(mechanism)
+    known = described_of(params.populations[record.of])
+    known |= {name: read_mechanism(item.mechanism) for name, item in drives_of(params, record.of).items()}
+    described = known.get(mechanism)
     if described is None:
-        raise CosimError(f"no mechanism is called {mechanism!r}", mend=did_you_mean(mechanism, described_of(population)))
+        raise CosimError(f"no mechanism is called {mechanism!r}", mend=did_you_mean(mechanism, known))
     if column not in described.moving:
         raise CosimError(f"{mechanism} has no state {column!r}", mend=did_you_mean(column, described.moving))
     return "", described.states[column].unit if column in described.states else "1"
@@ -92,13 +95,18 @@ def described_of(population: Population) -> dict[str, MechanismDescription]:
     return found | {name: group.description for name, group in population.synapses.items()}
 
 
+def drives_of(params: Neurons, population: str) -> dict[str, DriveInput]:
+    """Inputs with mechanisms of their own on the cells of a population, by name."""
+    return {name: item for name, item in params.inputs.items() if isinstance(item, DriveInput) and item.target == population}
+
+
 def recorded_ports(params: Neurons, kinds: Mapping[str, Sequence[Kind]], seed: int) -> list[Port]:
     """One for every record."""
     ports = []
     for name, record in params.record.items():
         population = params.populations[record.of]
         shown = shown_by(params, name, kinds, seed)
-        quantity, unit = unit_of(record, population)
+        quantity, unit = unit_of(record, params)
         space = space_of(shown, kinds[record.of], origins_of(population))
         ports.append(Port(name, "out", "samples", space, quantity=quantity, unit=unit, dt_ns=record.every or params.dt))
     return ports

@@ -1,4 +1,4 @@
-"""From ions to a brain: regimes of the cell, translators without bias, each side as if alone, and who is recruited in which order."""
+"""From ions to a brain: regimes of a cell, translators without bias, each side as if alone, and who is recruited in which order."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ import cosim
 from cosim.claims import Claim, load_beside
 from cosim.results import Run
 
-THEORY = Path(__file__)
-brain, folds, rest, spikes_ms, FOCUS, GAMMA, TAU_S, START = (
-    load_beside(THEORY, "theory.py", name) for name in ("brain", "folds", "rest", "spikes_ms", "FOCUS", "GAMMA", "TAU_S", "START")
-)
+
+def theory(name: str) -> Any:
+    return load_beside(Path(__file__), "theory.py", name)
+
+
+brain, folds, rest, spikes_ms = (theory(name) for name in ("brain", "folds", "rest", "spikes_ms"))
+FOCUS, GAMMA, TAU_S, START = (theory(name) for name in ("FOCUS", "GAMMA", "TAU_S", "START"))
 Floats = NDArray[np.float64]
 Running = Callable[..., Run]
-SCENARIO = cosim.load(THEORY.parent / "scenario.yaml").file
+SCENARIO = cosim.load(Path(__file__).parent / "scenario.yaml").file
 STRENGTH = float(SCENARIO.engines["brain"].params["G"])
 DELAY_MS, CELLS, DT_MS, STEP_MS, SCALE, PER_INFLOW_HZ = 7.0, 10, 1.0, 0.01, 0.028, 1560.0624  # as in scenario.yaml
 RECRUITED = (folds()[0][0] + folds()[1][0]) / 2
@@ -98,7 +101,11 @@ def _alone() -> dict[str, Any]:
     def bathed(bath: float) -> dict[str, Any]:
         return {"size": 1, "cell": {**cell, "membrane": [{"mechanism": "k_bath", "parameters": {"K_bath": f"{bath} mM"}}]}}
 
-    alone = {"populations": {f"bath{k}": bathed(bath) for k, bath in enumerate(BATHS)}, "dt": params["dt"], "solver": params["solver"]}
+    alone = {
+        "populations": {f"bath{k}": bathed(bath) for k, bath in enumerate(BATHS)},
+        "dt": params["dt"],
+        "solver": params["solver"],
+    }
     engine = {"use": "compartmental_neurons", "window": "100 ms", "params": alone}
     return {"engines": {"cells": engine}, "links": {}, "clock.stop": f"{ALONE_MS} ms", "record.streams": ["cells.spikes"]}
 
@@ -142,7 +149,13 @@ def _poisson(name: str, counts: NDArray[np.int64], expected: Floats) -> Iterator
 def _slow_fibres(trains: int, rate_hz: float, seconds: float) -> dict[str, Any]:
     constant = {"values": [[rate_hz]], "dt": "20 ms", "quantity": "firing_rate", "unit": "Hz"}
     cells = SCENARIO.engines["cells"].params
-    few = {**cells, "inputs": {"fibres": {"kind": "spikes", "size": trains}}, "record": {}, "dt": "0.1 ms", "solver": "backward_euler"}
+    few = {
+        **cells,
+        "inputs": {"fibres": {"kind": "spikes", "size": trains}},
+        "record": {},
+        "dt": "0.1 ms",
+        "solver": "backward_euler",
+    }
     few["populations"] = {"healthy": cells["populations"]["healthy"]}
     few["projections"] = {"fh": cells["projections"]["fh"]}
     return {
@@ -150,7 +163,9 @@ def _slow_fibres(trains: int, rate_hz: float, seconds: float) -> dict[str, Any]:
             "brain": {"use": "player", "window": "20 ms", "params": constant},
             "cells": {"use": "compartmental_neurons", "window": "5 ms", "params": few},
         },
-        "links": {"down": {"from": "brain.out", "to": "cells.fibres", "interval": "20 ms", "via": ["rate_to_spikes"], "initial": "0 Hz"}},
+        "links": {
+            "down": {"from": "brain.out", "to": "cells.fibres", "interval": "20 ms", "via": ["rate_to_spikes"], "initial": "0 Hz"}
+        },
         "clock.stop": f"{seconds} s",
         "record.streams": ["down"],
     }
@@ -209,7 +224,9 @@ def _cells_alone(run: Running, coupled: Run) -> Claim:
     params = {**cells, "record": {}, "projections": {**cells["projections"], **at_once}}
     engines = {"brain": played, "cells": {"use": "compartmental_neurons", "window": "20 ms", "params": params}}
     links = {"down": {"from": "brain.out", "to": "cells.fibres", "delay": f"{STEP_MS} ms"}}
-    alone = run({"engines": engines, "links": links, "clock.stop": SHORT, "record.streams": ["cells.spikes"]}).spikes("cells.spikes")
+    alone = run({"engines": engines, "links": links, "clock.stop": SHORT, "record.streams": ["cells.spikes"]}).spikes(
+        "cells.spikes"
+    )
     both = coupled.spikes("cells.spikes")
     expected, found = (
         {*zip(s.times_ms[s.times_ms <= alone.stop_ms].tolist(), s.channels[s.times_ms <= alone.stop_ms].tolist(), strict=True)}
@@ -252,7 +269,12 @@ def _a_mean_field(run: Running) -> Claim:
     piece = {name: value for name, value in params.items() if name != "external"}
     links = {
         "up": {"from": "cells.gating", "to": "brain.external", "delay": f"{DELAY_MS} ms", "initial": START},
-        "down": {"from": f"brain.gating[{','.join(_senders())}]", "to": "cells.external", "delay": f"{DELAY_MS} ms", "initial": START},
+        "down": {
+            "from": f"brain.gating[{','.join(_senders())}]",
+            "to": "cells.external",
+            "delay": f"{DELAY_MS} ms",
+            "initial": START,
+        },
     }
     short = {"clock.stop": SHORT}
     apart = run(
@@ -377,7 +399,7 @@ def _independent(coupled: Run, swept: Swept, whole: Any) -> Iterator[Claim]:
 def means(course: Floats) -> Floats:
     """Of 20 ms, as the sweep tells them, (rows, regions), from (ms, regions)."""
     rows = len(course) // 20
-    return course[: 20 * rows].reshape(rows, 20, -1).mean(axis=1)
+    return np.asarray(course[: 20 * rows].reshape(rows, 20, -1).mean(axis=1))
 
 
 class Swept:
@@ -394,4 +416,6 @@ class Swept:
     @property
     def first(self) -> Floats:
         """(regions,) the weakest coupling tried that recruits it; nan for none."""
-        return np.where(self.recruited.any(axis=0), self.strengths[self.recruited.argmax(axis=0)], np.nan)
+        weakest = self.strengths[self.recruited.argmax(axis=0)]
+        found: Floats = np.where(self.recruited.any(axis=0), weakest, np.nan)
+        return found

@@ -1,4 +1,4 @@
-"""From ions to a brain: potentials, potassium and spikes of the cells, open channels of all regions, and who is recruited by what."""
+"""From ions to a brain: potentials, potassium and spikes of the cells, open channels of all regions, and who is recruited."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from cosim.claims import load_beside
 from cosim.results import Run, SampledSignal
 from scenarios.drawing import BLUE, INK, PALE, RED, plain, title
 
-brain, FOCUS = (load_beside(Path(__file__), "theory.py", name) for name in ("brain", "FOCUS"))
-RECRUITED, Swept = (load_beside(Path(__file__), "claims.py", name) for name in ("RECRUITED", "Swept"))
+
+def beside(file: str, name: str) -> Any:
+    """From a file of this folder."""
+    return load_beside(Path(__file__), file, name)
+
+
+brain, FOCUS = (beside("theory.py", name) for name in ("brain", "FOCUS"))
+RECRUITED, Swept = (beside("claims.py", name) for name in ("RECRUITED", "Swept"))
 ILL, HEALTHY = RED, BLUE
 K_OUT_MM, BETA = 4.8, 3.0
 COLUMNS = 1500
@@ -32,7 +38,7 @@ def figure(run: Run) -> Any:
     baths = _baths(run)
     drawn: Any = Figure((11.5, 8.2), layout="constrained")
     drawn.get_layout_engine().set(w_pad=0.08, h_pad=0.05, wspace=0.05)
-    left, right = drawn.add_gridspec(1, 2, width_ratios=(1.7, 1))
+    left, right = drawn.add_gridspec(1, 2, width_ratios=(1.75, 1))
     rows = left.subgridspec(4, 1, height_ratios=(1.05, 0.7, 0.75, 1.5))
     first = drawn.add_subplot(rows[0])
     courses = [first, *(drawn.add_subplot(rows[k], sharex=first) for k in range(1, 4))]
@@ -111,7 +117,7 @@ def _recruited(ax: Any, swept: Any, whole: Any, highest: float) -> None:
     strengths = swept.strengths
     ceiling = [int((whole.ceiling(float(G), highest)[whole.others] > RECRUITED).sum()) for G in strengths]
     measured = swept.recruited.sum(axis=1)
-    ax.step(strengths, ceiling, where="post", color=PALE, lw=1.2, label=f"at the most, {FOCUS} held at S = {highest:.2f}")
+    ax.step(strengths, ceiling, where="post", color=PALE, lw=1.2, label="at the most, by theory")
     ax.plot(strengths, measured, "o-", color=INK, ms=3.5, lw=1, label="recruited")
     ax.set_yscale("symlog", linthresh=10)
     ax.set_yticks([0, 2, 4, 6, 8, 10, 30, 97], ["0", "2", "4", "6", "8", "10", "30", "97"])
@@ -119,7 +125,7 @@ def _recruited(ax: Any, swept: Any, whole: Any, highest: float) -> None:
     ax.set_ylim(-0.4, 150)
     ax.set_xlabel("global coupling G", fontsize=9)
     ax.set_ylabel("regions", fontsize=9)
-    ax.legend(fontsize=8, frameon=False, loc="lower right")
+    ax.legend(fontsize=8, frameon=False, loc="center right", bbox_to_anchor=(1, 0.45))
     title(ax, "e", "How many, against the coupling")
 
 
@@ -137,18 +143,22 @@ def _by_weight(ax: Any, swept: Any, whole: Any, highest: float) -> None:
     late = (heard > 0) & (first >= general)
     ax.plot(heard[late], first[late], "o", mfc="none", color=INK, ms=4, mew=0.8, label="with all others")
     if not early.any():
-        ax.text(0.5, 0.6, "nothing is recruited", transform=ax.transAxes, ha="center", va="center", fontsize=9, color=INK)
+        ax.text(0.5, 0.5, "nothing is recruited", transform=ax.transAxes, ha="center", va="center", fontsize=9, color=INK)
+        ax.set_ylim(0, strengths.max())
+    else:
+        ax.legend(fontsize=8, frameon=False, loc="lower left")
     ax.set_xlim(0, None)
     ax.set_xlabel(f"share of its input that a region has from {FOCUS}", fontsize=9)
     ax.set_ylabel("weakest coupling G", fontsize=9)
-    ax.legend(fontsize=8, frameon=False, loc="upper right")
     title(ax, "f", "Who hears the cells most is recruited first")
 
 
 def _shade(heard: float) -> Any:
     from matplotlib import colormaps
 
-    return colormaps["viridis"](0.85 - 1.25 * heard)
+    return colormaps["viridis"](
+        float(np.clip(1.78 - 3 * heard, 0.0, 0.88))
+    )  # of those that are recruited most hear it with 0.4 to 0.6
 
 
 def envelope(signal: SampledSignal) -> tuple[Floats, Floats]:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cosim.claims import Claim, load_beside
 from cosim.results import Run
 
-THEORY = Path(__file__)
-brain = load_beside(THEORY, "theory.py", "brain")
-RECRUITED, STRENGTH, Swept = (load_beside(THEORY, "claims.py", name) for name in ("RECRUITED", "STRENGTH", "Swept"))
+
+def beside(file: str, name: str) -> Any:
+    """From a file of this folder."""
+    return load_beside(Path(__file__), file, name)
+
+
+brain = beside("theory.py", "brain")
+RECRUITED, STRENGTH, Swept = (beside("claims.py", name) for name in ("RECRUITED", "STRENGTH", "Swept"))
 SETTLED_MS, PIECE_MS = 7000.0, 500
 """Cells begin to fire after 5 s, when the bath has come to them."""
 
@@ -32,7 +38,10 @@ def claims(run: Callable[..., Run]) -> Iterator[Claim]:
         source="fixed point of 98 mean fields; tolerance: 3 sd of means of 0.5 s, and the scale's two digits",
     )
     found, still = gating.values[gating.times_ms > SETTLED_MS].mean(axis=0), intact[whole.others]
-    shift = whole.ceiling(STRENGTH, intact[whole.focus] + 0.001)[whole.others] - whole.ceiling(STRENGTH, intact[whole.focus])[whole.others]
+    shift = (
+        whole.ceiling(STRENGTH, intact[whole.focus] + 0.001)[whole.others]
+        - whole.ceiling(STRENGTH, intact[whole.focus])[whole.others]
+    )
     worst = int(np.abs(found - still).argmax())
     yield Claim(
         f"S of 97 regions: distance of {whole.labels[whole.others[worst]]}, the worst, to the brain without cells",
@@ -58,4 +67,3 @@ def claims(run: Callable[..., Run]) -> Iterator[Claim]:
         tolerance=0,
         source="least fixed point of 97 mean fields",
     )
-

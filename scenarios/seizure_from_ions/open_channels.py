@@ -19,9 +19,10 @@ class OpenChannelsParams(Params):
 class OpenChannels:
     """tau dS/dt = -S + gamma tau (1 - S) r, exact for a rate r that is held over the step that its row ends.
 
-    S goes to gamma r tau / (1 + gamma r tau) with 1/tau + gamma r, and stays in [0, 1). It is what a Wong-Wang region sends, with the
-    measured rate in place of H(x). S bends with r: spikes of N cells bring noise of variance r/(N T) in bins of T, and the mean of S
-    comes out lower by a share of about gamma^2 tau r/(2 N) than that of the mean rate.
+    S goes to gamma tau r / (1 + gamma tau r) with 1/tau + gamma r, and stays within [0, 1). It is what a Wong-Wang region sends,
+    with a measured rate in place of H(x). A spike that adds 1/N to the rate's integral opens a share q = 1 - exp(-gamma/N) of what
+    is closed: Poisson spikes at N r in all come to a mean of tau N r q / (1 + tau N r q), lower than for a steady rate by a share
+    of at most gamma/(2 N), and by less where a scale makes a spike count for less. Group delay tau / (1 + gamma tau r).
 
     References
     ----------

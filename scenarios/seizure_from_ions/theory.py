@@ -1,12 +1,13 @@
+# mypy: disable-error-code="untyped-decorator,no-any-return"
 """What theory says of a region of cells in potassium and of the brain around it. No engine is asked.
 
-A cell has four equations: V, n, the shift of potassium inside, and potassium that glia and the bath give (Depannemaecker et al. 2022);
-here they are integrated by the classical Runge-Kutta method.
+A cell has four equations: V, n, the shift of potassium inside, and potassium that glia and the bath give (Depannemaecker et al.
+2022); here they are integrated by the classical Runge-Kutta method.
 
-A Wong-Wang region: dS/dt = -S/tau + gamma (1 - S) H(x), x = w J S + I_0 + J c, where c = G sum_j W_ij S_j is what it hears (Deco et al.
-2013). S grows with what it hears, and nothing makes it fall: brains are ordered. One that starts lower, and hears a region that is lower
-at all times, is lower at all times, whatever the delays. So no course rises above the least fixed point for the highest S that the
-region of cells ever has: ``Brain.ceiling``.
+A Wong-Wang region: dS/dt = -S/tau + gamma (1 - S) H(x), x = w J S + I_0 + J c, where c = G sum_j W_ij S_j is what it hears (Deco et
+al. 2013). S grows with what is heard, and nothing makes it fall: brains are ordered. One that starts lower, and hears cells whose S
+is lower at all times, is lower at all times, whatever the delays. So no course rises above the least fixed point for the highest S
+that the cells ever have: ``Brain.ceiling``.
 
 References
 ----------
@@ -31,8 +32,10 @@ Floats = NDArray[np.float64]
 SLOPE, OFFSET, SHARPNESS = 270.0, 108.0, 0.154  # 1/nC, Hz, s
 GAMMA, TAU_S, J_N, I_0, W = 0.641, 0.1, 0.2609, 0.3, 1.0
 CONNECTOME = {
-    "generate": {"regions": 98, "density": 0.15, "decay_length": 25.0, "spread": 2.0, "seed": 5}, "speed": 4.0, "normalise": "row_sum",
-}  # fmt: skip
+    "generate": {"regions": 98, "density": 0.15, "decay_length": 25.0, "spread": 2.0, "seed": 5},
+    "speed": 4.0,
+    "normalise": "row_sum",
+}
 FOCUS, START = "l22", 0.035
 
 
@@ -92,7 +95,7 @@ def rate_hz(x: float) -> float:
 def heard_for(share: float) -> float:
     """The c with which a region stands still at S = ``share``."""
     needed = share / (GAMMA * TAU_S * (1.0 - share))
-    return float(brentq(lambda x: rate_hz(x) - needed, -1.0, 3.0, xtol=1e-15) - W * J_N * share - I_0) / J_N
+    return float(brentq(lambda x: rate_hz(x) - needed, -1.0, 20.0, xtol=1e-15) - W * J_N * share - I_0) / J_N
 
 
 def folds() -> tuple[tuple[float, float], tuple[float, float]]:
@@ -148,7 +151,9 @@ class Brain:
         """
         receiver, sender, weight = self._edges()
         late = self.delays_ms[receiver, sender]
-        found: Floats = _courses(receiver, sender, weight, late, strength, self.focus, np.append(START, share), step_ms, len(self.labels))
+        found: Floats = _courses(
+            receiver, sender, weight, late, strength, self.focus, np.append(START, share), step_ms, len(self.labels)
+        )
         return found
 
     def _edges(self) -> tuple[Any, Any, Floats]:
@@ -157,7 +162,7 @@ class Brain:
 
 
 def brain() -> Brain:
-    made = build_connectome(ConnectomeParams(**CONNECTOME))  # type: ignore[arg-type]
+    made = build_connectome(ConnectomeParams.model_validate(CONNECTOME))
     labels = tuple(made.space.labels)
     return Brain(labels, made.dense(), made.dense_delays_ms(), labels.index(FOCUS))
 
@@ -188,7 +193,15 @@ def _slope(state: float, heard: float) -> float:
 
 @njit
 def _courses(
-    receiver: Any, sender: Any, weight: Floats, late: Floats, strength: float, focus: int, share: Floats, step_ms: float, regions: int
+    receiver: Any,
+    sender: Any,
+    weight: Floats,
+    late: Floats,
+    strength: float,
+    focus: int,
+    share: Floats,
+    step_ms: float,
+    regions: int,
 ) -> Floats:
     per_ms, last = round(1.0 / step_ms), len(share) - 1
     past = np.full((last * per_ms + 1, regions), START)  # rows a step apart, the first at 0

@@ -15,6 +15,7 @@ from cosim.compare import differences
 from tests.conftest import skip_unless_it_runs
 
 TWO = {"engines.sweep.params.replicas": 2, "engines.sweep.params.sweep": {"G": [0.5, 1.2]}}
+TWO_STRENGTHS = {"engines.sweep.params.replicas": 2, "engines.sweep.params.sweep": {"G": [0.3, 0.5]}}
 FEW = {
     **{f"engines.network.params.populations.{name}.size": size for name, size in (("E", 400), ("I", 100))},
     **{f"engines.network.params.projections.{name}.indegree": 40 if name[0] == "E" else 10 for name in ("EE", "EI", "IE", "II")},
@@ -45,6 +46,8 @@ SHORT = {
     "resting_state": {"clock.stop": "20 s", **TWO},
     "resting_state/hcp": {"clock.stop": "20 s", **TWO},
     "ring": {"clock.stop": "30 ms"},
+    "seizure_from_ions": {"clock.stop": "300 ms", **TWO_STRENGTHS},  # the ill cells begin at 80 ms
+    "seizure_from_ions/healthy": {"clock.stop": "300 ms", **TWO_STRENGTHS},
     "seizure_spread": {"clock.stop": "400 ms"},
     "seizure_spread/generated": {"clock.stop": "400 ms"},
     "working_memory": {"clock.stop": "700 ms"},

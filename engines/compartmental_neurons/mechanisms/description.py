@@ -135,13 +135,18 @@ def mechanism_file(name: str, folder: Path) -> Path:
     CosimError
         There is none.
     """
-    if not name.endswith((".yaml", ".yml")):
+    from engines.compartmental_neurons.mechanisms.neuroml import file_of, is_neuroml
+
+    found = (folder / Path(name).expanduser()).resolve()
+    if is_neuroml(Path(name)):
+        if file_of(found).is_file():
+            return found
+    elif not name.endswith((".yaml", ".yml")):
         if name not in shipped():
             raise CosimError(
                 f"there is no mechanism {name!r}", mend=f"{did_you_mean(name, shipped())}; a file of your own ends in .yaml"
             )
         return shipped()[name]
-    found = (folder / Path(name).expanduser()).resolve()
     if not found.exists():
         raise CosimError(f"file {name!r} does not exist", why=f"looked for {found}", mend=f"paths start at {folder.resolve()}")
     return found
@@ -149,6 +154,10 @@ def mechanism_file(name: str, folder: Path) -> Path:
 
 def read_mechanism(path: Path) -> MechanismDescription:
     """A mechanism's file, checked."""
+    from engines.compartmental_neurons.mechanisms.neuroml import file_of, is_neuroml, read_path
+
+    if is_neuroml(path) and file_of(path).is_file():
+        return read_path(path)
     return read_description(path, MechanismDescription)[0]
 
 

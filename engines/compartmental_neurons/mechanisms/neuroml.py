@@ -49,7 +49,7 @@ def library_of(files: Sequence[Path]) -> Library:
     return _library(tuple((path.resolve(), path.stat().st_mtime_ns) for path in files))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)  # a connectome has a file for every cell
 def _library(files: tuple[tuple[Path, int], ...]) -> Library:
     return Library([path for path, _ in files])
 
@@ -136,7 +136,7 @@ def pool_of(library: Library, element: Element, ion: str | None = None) -> Mecha
 
 def is_neuroml(path: Path) -> bool:
     """Whether a path leads into a NeuroML file: ``ca.nml``, or ``cell_C.xml/k_fast`` and ``ca.nml/ca_t.ghk`` for a thing in it."""
-    return path.suffix in _SUFFIXES or path.parent.suffix in _SUFFIXES
+    return path.suffix in _SUFFIXES or (path.parent.suffix in _SUFFIXES and path.suffix not in (".yaml", ".yml"))
 
 
 def file_of(path: Path) -> Path:
@@ -145,13 +145,21 @@ def file_of(path: Path) -> Path:
 
 
 def read_path(path: Path) -> MechanismDescription:
-    """What such a path leads to; behind a dot the law."""
+    """What such a path leads to; behind dots the law and the ion, where they are not ohmic and the file's: ``leak.k``."""
     if path.suffix in _SUFFIXES:
-        return read_neuroml(path)
-    law = path.suffix[1:] or "ohmic"
-    if law not in get_args(Law):
-        raise CosimError(f"there is no law {law!r}", where=str(path), mend=did_you_mean(law, get_args(Law)))
-    return read_neuroml(file_of(path), path.stem, law)  # type: ignore[arg-type]
+        return _of_library(library_of((path,)), path, None, "ohmic", None)
+    name, *words = path.name.split(".")
+    laws, ions = [word for word in words if word in get_args(Law)], [word for word in words if word in (*VALENCES, NONSPECIFIC)]
+    if unknown := [word for word in words if word not in (*laws, *ions)]:
+        raise CosimError(f"there is no law {unknown[0]!r}", where=str(path), mend=did_you_mean(unknown[0], get_args(Law)))
+    law, ion = laws[-1] if laws else "ohmic", ions[-1] if ions else None
+    return _of_library(library_of((file_of(path),)), file_of(path), name, law, ion)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1024)
+def _of_library(_library: Library, file: Path, name: str | None, law: Law, ion: str | None) -> MechanismDescription:
+    """The same object as long as the library, so the file, is the same."""
+    return read_neuroml(file, name, law, ion)
 
 
 def as_yaml(path: Path, name: str | None = None, law: Law = "ohmic", ion: str | None = None, further: Sequence[Path] = ()) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import logging
 from typing import Any
 
@@ -9,11 +11,14 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
+import cosim
 from cosim.sdk import CosimError, Setup, Spikes, Window
 from cosim.sdk.contract import assert_payload_fits
 from engines.compartmental_neurons import CompartmentalNeurons
 from engines.compartmental_neurons.params import Neurons
+from tests.engines.compartmental_neurons.faults.faulty_scenarios import SCENARIO
 
 QUIET = logging.getLogger("quiet")
 QUIET.setLevel(logging.ERROR)
@@ -21,8 +26,8 @@ NAMES = st.sampled_from(
     ["a", "b", "outside", "exc", "inh", "hh", "push", "v", "soma", "tail", "twig", "", "spikes", "1pulse_p", "V"]
 )
 REGIONS = st.sampled_from(["soma", "dendrites", "all", "axon", "tail", "far"]) | st.fixed_dictionaries(
-    {}, optional={"in": st.sampled_from(["all", "far", "dendrites"]), "from": st.floats(0, 400), "to": st.floats(0, 400), "label": NAMES,
-                  "section": st.lists(st.integers(-1, 3), max_size=2), "without": NAMES},
+    {}, optional={"in": st.sampled_from(["all", "far", "dendrites"]), "from": st.floats(0, 400), "to": st.floats(0, 400),
+                  "label": NAMES, "section": st.lists(st.integers(-1, 3), max_size=2), "without": NAMES},
 )  # fmt: skip
 SITES = REGIONS | st.fixed_dictionaries(
     {}, optional={"in": REGIONS, "section": st.integers(-1, 3) | NAMES, "at": st.floats(-0.1, 1.1), "distance": st.floats(0, 300),
@@ -55,13 +60,13 @@ MEMBRANE = st.lists(
                           optional={"in": REGIONS, "name": NAMES}),
     max_size=3,
 )  # fmt: skip
+IONS = some(reversal=st.floats(-90, 60), inside=st.floats(-1, 9), outside=st.floats(1, 9), valence=st.integers(-1, 2))
 CELLS = st.fixed_dictionaries(
     {"morphology": branches(), "membrane": MEMBRANE},
     optional={
         "regions": st.dictionaries(st.sampled_from(["far", "near"]), REGIONS, max_size=2),
         "compartments": some(count=st.integers(0, 5), max_length=st.floats(5, 100) | st.none(), d_lambda=st.floats(0.05, 1)),
-        "ions": st.dictionaries(st.sampled_from(["na", "k", "zz"]), some(reversal=st.floats(-90, 60), inside=st.floats(-1, 9),
-                                                                      outside=st.floats(1, 9), valence=st.integers(-1, 2)), max_size=2),
+        "ions": st.dictionaries(st.sampled_from(["na", "k", "zz"]), IONS, max_size=2),
         "potential": st.sampled_from([-65.0, -70.0, 0.0]),
         "temperature": st.sampled_from([6.3, 20.0, -300.0]),
     },
@@ -95,12 +100,13 @@ INPUTS = st.one_of(
     st.fixed_dictionaries({"kind": st.just("drive"), "to": st.sampled_from(["a", "b"])},
                           optional={"at": SITES, "each": st.booleans(), "input": NAMES}),
     st.fixed_dictionaries({"kind": st.just("field"), "to": st.sampled_from(["a", "b"])}),
-    st.fixed_dictionaries({"kind": st.just("concentration"), "to": st.just("a"), "symbol": st.sampled_from(["k_o", "na_i", "x_q"])}),
+    st.fixed_dictionaries({"kind": st.just("concentration"), "to": st.just("a"), "symbol": st.sampled_from(["k_o", "x_q"])}),
     st.just({"kind": "temperature"}),
 )  # fmt: skip
+VALUES = ["V", "membrane_current", "hh.m", "exc.g", "exc.x", "E_na", "k_o", "i_k", "ca_i", "q", ".", "hh."]
 RECORDS = st.fixed_dictionaries(
     {"of": st.sampled_from(["a", "a", "b"])},
-    optional={"value": st.sampled_from(["V", "membrane_current", "hh.m", "exc.g", "exc.x", "E_na", "k_o", "i_k", "ca_i", "q", ".", "hh."]),
+    optional={"value": st.sampled_from(VALUES),
               "at": SITES, "cells": st.lists(st.integers(-1, 9), max_size=3) | st.just("all")},
 )  # fmt: skip
 NETWORKS = st.fixed_dictionaries(
@@ -141,7 +147,7 @@ def refused(network: dict[str, Any]) -> str:
     return ""
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(NETWORKS)
 def test_any_network_is_refused_with_a_reason_or_runs(network):
     told = refused(network)
@@ -160,3 +166,35 @@ def test_the_networks_are_of_both_kinds():
     collect()
     assert sum(not told for told in found) >= 5
     assert sum(bool(told) for told in found) >= 5
+
+
+# -- a sound scenario with something else in some of its places ----------------------------------------------------------------
+
+JUNK: list[Any] = [
+    None, "", [], {}, -1, 0, 1, 2.5, 1e308, float("nan"), float("inf"), "1 mV", "x", "5 um", "1 ms", True, 10**30, [1], [[0, 1]],
+    {"x": 1}, "soma", "a", "./none.yaml", "0.1 S/cm**2", {"section": 0}, ["soma"], -0.5, "²", "\x00", "out",
+]  # fmt: skip
+SOUND = YAML(typ="safe").load(SCENARIO)
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The ways to everything that stands below the parameters of the engine."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way for key, item in items for way in ((*above, key), *places(item, (*above, key)))]
+
+
+PLACES = [way for way in places(SOUND) if len(way) > 3 and way[2] == "params"]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(JUNK)), min_size=1, max_size=2))
+def test_any_value_in_any_place_is_told_and_breaks_nothing(changes):
+    scenario = copy.deepcopy(SOUND)
+    for way, value in changes:
+        with contextlib.suppress(KeyError, TypeError, IndexError):  # the first change may have taken the second's place away
+            inside = scenario
+            for key in way[:-1]:
+                inside = inside[key]
+            inside[way[-1]] = value
+    for fault in cosim.check(scenario).faults:
+        assert "raised" not in fault.what, fault  # which is how a bug of an engine is told

@@ -40,7 +40,7 @@ def resumed(params, inputs, stops_ms, window_ms=STEP_MS, **changes):
 
 def test_saved_at_odd_times_it_goes_on_bit_for_bit(uncut):
     params, inputs, whole = uncut
-    stops = [0.1, 1.3, 2.9, 3.0, 7.7, 11.9]
+    stops = [0.1, 2.9, 3.0, 7.7]
     found, _ = resumed(params, inputs, stops)
     assert found.is_the_same_as(whole)
     assert len(whole.spikes) > 8
@@ -63,7 +63,7 @@ def test_spikes_on_their_way_are_part_of_a_checkpoint(uncut):
     assert not np.array_equal(other, whole["v"][160:320])
 
 
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(st.sets(st.integers(1, 119), min_size=1, max_size=4))
 def test_saved_anywhere_it_goes_on(stops):
     params = busy()
@@ -74,7 +74,7 @@ def test_saved_anywhere_it_goes_on(stops):
 
 def test_a_checkpoint_goes_on_with_other_threads_and_windows(uncut):
     params, inputs, whole = uncut
-    found, _ = resumed(params, inputs, [2.0, 5.0, 9.0], 0.5, threads=2)
+    found, _ = resumed(params, inputs, [2.0, 9.0], 0.5, threads=2)
     assert found.is_the_same_as(whole)
 
 

@@ -155,7 +155,9 @@ def test_the_squid_axon_is_neurons_in_both_solvers(h, second_order):
     current = np.full(STEPS, 0.04)
     solver = "crank_nicolson" if second_order else "backward_euler"
     found = run({"hh": {}}, current, ["V", "hh.m", "hh.h", "hh.n"], celsius=6.3, start_mv=-65, solver=solver)
-    expected = run_neuron(h, {"hh": {}}, current, ["v", "m_hh", "h_hh", "n_hh"], celsius=6.3, start_mv=-65, second_order=second_order)
+    expected = run_neuron(
+        h, {"hh": {}}, current, ["v", "m_hh", "h_hh", "n_hh"], celsius=6.3, start_mv=-65, second_order=second_order
+    )
     assert np.count_nonzero((expected["v"][1:] > 0) & (expected["v"][:-1] <= 0)) > 4
     assert np.abs(found["V"] - expected["v"]).max() < 1e-7
     for gate in "mhn":

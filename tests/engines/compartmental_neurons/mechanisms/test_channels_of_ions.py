@@ -48,7 +48,9 @@ def test_what_flows_is_found_again_as_concentration(tmp_path):
     )  # fmt: skip
     assert (found["V"] > 0).any()
     temperature = 279.45
-    np.testing.assert_allclose(found["E_na"][1:], nernst(1, found["na_i"][:-1], 140.0, temperature), rtol=1e-13)  # of the step before
+    np.testing.assert_allclose(
+        found["E_na"][1:], nernst(1, found["na_i"][:-1], 140.0, temperature), rtol=1e-13
+    )  # of the step before
     np.testing.assert_allclose(found["E_k"][1:], nernst(1, 140.0, found["k_o"][:-1], temperature), rtol=1e-13)
     assert found["na_i"][-1] > 10.0003
     assert found["k_o"][-1] > 2.5
@@ -167,7 +169,8 @@ def test_in_little_potassium_the_neuron_is_silent(bath):
 
 
 @pytest.mark.parametrize(
-    ("bath", "longest", "in_a_group"), [(7.5, (400, 700), (6, 20)), (12.5, (300, 700), (200, 1000)), (17.0, (500, 1300), (400, 3000))]
+    ("bath", "longest", "in_a_group"),
+    [(7.5, (400, 700), (6, 20)), (12.5, (300, 700), (200, 1000)), (17.0, (500, 1300), (400, 3000))],
 )
 def test_with_more_it_fires_in_groups(bath, longest, in_a_group):
     """Groups at 7.5, bursts at 12.5 and seizures at 17 mM: more and more spikes between silences of about half a second and more."""

@@ -112,9 +112,7 @@ def test_channels_of_mainen_and_sejnowski(celsius):
     same(curves("ca_hva", "m", celsius, q10=2.3), of_rates(opening, 0.94 * exp((-75 - V) / 17), factor))
 
 
-@pytest.mark.parametrize(
-    ("mechanism", "ion"), [("na_mainen", "na"), ("k_mainen", "k"), ("k_ca_mainen", "k"), ("ca_hva", "ca")]
-)
+@pytest.mark.parametrize(("mechanism", "ion"), [("na_mainen", "na"), ("k_mainen", "k"), ("k_ca_mainen", "k"), ("ca_hva", "ca")])
 def test_their_conductances_too_grow_with_temperature(mechanism, ion):
     described = read_mechanism(mechanism_file(mechanism, Path()))
     given = {"q10": 2.3} if mechanism == "ca_hva" else {}

@@ -79,7 +79,9 @@ def test_a_channel_of_ones_own_runs(tmp_path):
 
 def test_plain_numbers_are_those_of_each_symbols_unit(tmp_path):
     """``tau`` in s, ``half`` in V: what they are does not change, only the numbers that stand for them."""
-    other = OWN.replace("half: {unit: mV, default: -40}", "half: {unit: V, default: -0.04}").replace("(V - half)", "(V - 1000 * half)")
+    other = OWN.replace("half: {unit: mV, default: -40}", "half: {unit: V, default: -0.04}").replace(
+        "(V - half)", "(V - 1000 * half)"
+    )
     other = other.replace("tau: {unit: ms, default: 2,", "tau: {unit: s, default: 0.002,").replace("tau: tau", "tau: 1000 * tau")
     written(tmp_path, OWN)
     written(tmp_path, other, "other.yaml")
@@ -140,7 +142,12 @@ def test_conditions_choices_and_functions_are_what_numpy_has(tmp_path):
     from scipy.special import erf, expit, exprel
 
     written(tmp_path, text)
-    found = run({"./own.yaml": {}, "passive": {"g": 5e-4}}, sweep(4000, 0.02), ["V", *(f"own.{name}" for name in "abcdef")], folder=tmp_path)
+    found = run(
+        {"./own.yaml": {}, "passive": {"g": 5e-4}},
+        sweep(4000, 0.012),
+        ["V", *(f"own.{name}" for name in "abcdef")],
+        folder=tmp_path,
+    )
     x = found["V"] / 40
     expected = {
         "a": np.where((x < -1) | (x > 0.7), 0.5, 0.1 + 0.1 * (x >= 0)),

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.engines.compartmental_neurons.theory.cell_runs import HH, branched, cable, ns, one, passive, run
+from tests.engines.compartmental_neurons.theory.cell_runs import HH, branched, cable, ns, one, passive, patch, run
 
 SOLVERS = pytest.mark.parametrize(("solver", "order"), [("backward_euler", 1), ("crank_nicolson", 2)])
 STEPS_MS = (0.04, 0.02, 0.01, 0.005)
@@ -55,6 +55,21 @@ def test_both_solvers_come_to_the_same():
     second = [found("crank_nicolson", dt) for dt in (0.01, 0.005)]
     without = (8 * first[2] - 6 * first[1] + first[0]) / 3  # errors of dt and of dt^2 cancel
     assert without == pytest.approx((4 * second[1] - second[0]) / 3, abs=2e-3)
+
+
+@pytest.mark.parametrize("solver", ["backward_euler", "crank_nicolson"])
+def test_a_spike_onto_a_synapse_leaves_the_first_order(solver):
+    """By either solver, as in NEURON: a conductance that jumps at the start of a step is taken for that of its middle."""
+    arriving = {"p": {"from": "x", "to": "a", "synapses": "s", "weight": 0.003, "delay": ns(0.1)}}
+    synapses = {"s": {"mechanism": "exponential_synapse", "at": "soma"}}
+    found = []
+    for dt in STEPS_MS[1:]:
+        params = one(
+            patch(membrane=[passive(5e3)]), dt=ns(dt), solver=solver, population={"synapses": synapses}, projections=arriving,
+            inputs={"x": {"kind": "spikes", "size": 1}}, record={"v": {"of": "a"}},
+        )  # fmt: skip
+        found.append(run(params, 6.0, played={"x": ([0.9], 0)})["v"][-1])
+    assert orders(found)[-1] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize(("membrane", "gap_mv"), [([passive(20e3)], 0.5), ([HH], 5.0)])
