@@ -104,20 +104,20 @@ def _version(simulator: str) -> str:
     return f"{ {'neuron': 'NEURON', 'arbor': 'Arbor'}[simulator] } {version(simulator)}"
 
 
-def windows(repeats: str) -> dict[str, list[float]]:
-    """The ring in windows of 0.1 and 1 ms and in one, in turn; the same spikes."""
+def windows(name: str, repeats: str) -> dict[str, list[float]]:
+    """A case in windows of 0.1 and 1 ms and in one, in turn; the same spikes and the same V."""
     on_cores(1)
-    case, found = case_of("ring"), dict[str, list[float]]()
-    lengths = {"0.1": MS // 10, "1": MS, "200": 200 * MS}
+    case, found = case_of(name), dict[str, list[float]]()
+    lengths = {"0.1": MS // 10, "1": MS, "one": case.milliseconds * MS}
     _advanced(case, MS)
     for _ in range(int(repeats)):
-        spikes = []
-        for name, length in lengths.items():
-            took, told, _ = _advanced(case, 200 * MS, length)
-            found.setdefault(name, []).append(took)
-            spikes.append(told)
-        if not spikes[0] == spikes[1] == spikes[2]:
-            raise AssertionError("short windows tell other spikes than one long window")
+        told = []
+        for length, window_ns in lengths.items():
+            took, spikes, v = _advanced(case, case.milliseconds * MS, window_ns)
+            found.setdefault(length, []).append(took)
+            told.append((spikes, v.tobytes()))
+        if not told[0] == told[1] == told[2]:
+            raise AssertionError(f"{name}: short windows do not tell what one long window tells")
     return found
 
 

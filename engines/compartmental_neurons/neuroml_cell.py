@@ -19,6 +19,7 @@ from cosim.sdk import CosimError, did_you_mean
 from cosim.sdk.errors import ScenarioError, raise_all
 from engines.compartmental_neurons.anatomy import Anatomy, anatomy_of
 from engines.compartmental_neurons.mechanisms.biophysics import (
+    CELLS,
     EVERYWHERE,
     Along,
     Biophysics,
@@ -61,7 +62,7 @@ class _Builder:
         self._said: Biophysics = read_biophysics(self._file, cell)
         self._form = self._checked(lambda: Form(file=self._file, cell=cell))
         self._shape = self._form.shape().morphology
-        self._element = next((item for item in self._root.within() if item.id == self._said.cell), self._root)
+        self._element = next((item for item in self._root.all(*CELLS) if item.id == self._said.cell), self._root)
 
     def cell(self) -> Cell:
         raise_all([*self._groups(), *self._ids(), *self._without_species()])
@@ -75,7 +76,8 @@ class _Builder:
         differing = [item for item in self._said.placements if isinstance(item.density, Along)]
         if not differing:
             return cell
-        return self._made(given | {"membrane": [*given["membrane"], *(part for item in differing for part in self._along(item, anatomy))]})
+        parts = [part for item in differing for part in self._along(item, anatomy)]
+        return self._made(given | {"membrane": [*given["membrane"], *parts]})
 
     def _made(self, given: Mapping[str, Any]) -> Cell:
         cell: Cell = self._checked(lambda: Cell.model_validate({"morphology": self._form, **given}))
@@ -96,7 +98,8 @@ class _Builder:
         said = self._said
         pairs = (*said.capacitance, *said.resistivity, *said.potential, *said.threshold)
         known = {*self._shape.groups, EVERYWHERE}
-        for group in dict.fromkeys([*(item.group for item in (*said.placements, *said.species)), *(name for name, _ in pairs)]):
+        groups = [item.group for item in said.placements] + [item.group for item in said.species] + [name for name, _ in pairs]
+        for group in dict.fromkeys(groups):
             if group not in known:
                 where = next((item.where for item in self._naming(group)), self._element.where)
                 yield CosimError(f"there is no segment group {group!r}", where=where, mend=did_you_mean(group, known))
@@ -110,7 +113,8 @@ class _Builder:
         first: dict[str, Placement] = {}
         for item in self._said.placements:
             if first.setdefault(item.id, item).where != item.where:
-                yield CosimError(f"two densities are called {item.id!r}", where=item.where, why=f"the first is at {first[item.id].where}")
+                why = f"the first is at {first[item.id].where}"
+                yield CosimError(f"two densities are called {item.id!r}", where=item.where, why=why)
 
     def _without_species(self) -> Iterator[CosimError]:
         """Faults of currents that follow from concentrations which nothing says."""
@@ -143,7 +147,8 @@ class _Builder:
 
     def _ions(self) -> dict[str, dict[str, float]]:
         found: dict[str, dict[str, float]] = {}
-        for ion in dict.fromkeys(item.ion for item in (*self._said.placements, *self._said.species) if item.ion != NONSPECIFIC):
+        ions = [item.ion for item in self._said.placements] + [item.ion for item in self._said.species]
+        for ion in dict.fromkeys(ion for ion in ions if ion != NONSPECIFIC):
             species = [item for item in self._said.species if item.ion == ion]
             found[ion] = self._concentrations(ion, species)
             laws = {(item.law, item.reversal) for item in self._said.placements if item.ion == ion}
@@ -179,7 +184,8 @@ class _Builder:
             raise CosimError("the cell starts at several potentials", where=(where or [""])[-1], why=why, mend="one for all groups")
         if potentials:
             found["potential"] = potentials[0]
-        warm = {quantity(item, "temperature", "temperature") for item in self._root.all("network") if "temperature" in item.attributes}
+        networks = [item for item in self._root.all("network") if "temperature" in item.attributes]
+        warm = {quantity(item, "temperature", "temperature") for item in networks}
         if len(warm) == 1:
             found["temperature"] = round(warm.pop() - 273.15, 9)
         return found
@@ -198,7 +204,7 @@ class _Builder:
             raise CosimError(what, where=item.where, why=why, mend="leave it out of the group, as a density of its own")
         starts = self._starts()
         near = min((starts[k] for k in sections), default=0.0)
-        far = max((starts[k] + self._shape.lengths[k] for k in sections), default=0.0)
+        far = max((starts[k] + float(self._shape.lengths[k]) for k in sections), default=0.0)
         back = 0.0 if item.density.start is None else near - item.density.start
         scale = 1.0 if item.density.normalised is None else item.density.normalised / (far - back)
         apart: dict[float, list[int]] = {}

@@ -338,9 +338,7 @@ def claims_of_recruitment(coupled: Run) -> Iterator[Claim]:
 
 def _order(swept: Swept, heard: Floats, labels: list[str]) -> Iterator[Claim]:
     """From which strength each region is recruited, and the share of its input that is from the cells."""
-    general = swept.strengths[(swept.recruited.sum(axis=1) == len(labels)).argmax()]
-    first = swept.first
-    early = np.flatnonzero((first < general) & (heard > 0))
+    first, early = swept.first, swept.early(heard)
     yield Claim(
         f"the first region is {labels[int(heard.argmax())]}, which hears most of the cells",
         expected=float(np.nanmin(first)),
@@ -350,18 +348,18 @@ def _order(swept: Swept, heard: Floats, labels: list[str]) -> Iterator[Claim]:
         unit="G",
     )
     yield Claim(
-        f"weight and weakest coupling of the {len(early)} that hear the cells and come before all do: rank correlation",
+        f"weight and weakest coupling of the {len(early)} that hear the cells and come before most: rank correlation",
         expected=-1.0,
         measured=float(spearmanr(heard[early], first[early]).statistic),
-        tolerance=0.1,  # two that are recruited by the same of the strengths tried are a tie: 0.03 of six
+        tolerance=0.03,  # ties: two that are recruited by the same of the strengths tried; two out of order would be 0.06
         source="c = G w S + what others add, and all have the same threshold",
     )
     yield Claim(
-        f"regions recruited from G = {general:g} on, at the least",
+        "regions recruited with G = 0.5 and more, at the least",
         expected=len(labels),
-        measured=int(swept.recruited[swept.strengths >= general].sum(axis=1).min()),
+        measured=int(swept.recruited[swept.strengths >= 0.5].sum(axis=1).min()),
         tolerance=0,
-        source="S does not fall where the coupling grows",
+        source="the ceiling is high for all from 0.38 on, and those that are up hold each other up",
     )
 
 
@@ -369,7 +367,7 @@ def _independent(coupled: Run, swept: Swept, whole: Any) -> Iterator[Claim]:
     """The same equations, solved anew for the course of open channels that was recorded, at all strengths that are tried here."""
     up, open_ = coupled.samples("up"), coupled.samples("brain.gating").values
     told, others = up.values[up.times_ms > DT_MS / 2, 0], whole.others
-    for strength in (0.3, 0.34, STRENGTH, 0.44):  # none has a region whose highest S is within 0.04 of the limit
+    for strength in (0.3, 0.34, STRENGTH, 0.5):  # none has a region whose highest S is within 0.04 of the limit
         course = whole.courses(strength, told)[:, others]
         yield Claim(
             f"regions recruited with G = {strength:g}",
@@ -419,3 +417,9 @@ class Swept:
         weakest = self.strengths[self.recruited.argmax(axis=0)]
         found: Floats = np.where(self.recruited.any(axis=0), weakest, np.nan)
         return found
+
+    def early(self, heard: Floats) -> NDArray[np.int64]:
+        """Those that hear the cells, by ``heard`` (regions,), and need less than what recruits a quarter of the brain."""
+        many = self.recruited.mean(axis=1) >= 0.25
+        most = self.strengths[many.argmax()] if many.any() else np.inf
+        return np.flatnonzero((heard > 0) & (self.first < most))

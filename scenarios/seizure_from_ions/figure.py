@@ -134,15 +134,14 @@ def _by_weight(ax: Any, swept: Any, whole: Any, highest: float) -> None:
     heard, first, strengths = whole.heard[whole.others], swept.first, swept.strengths
     ceilings = np.array([whole.ceiling(float(G), highest)[whole.others] > RECRUITED for G in strengths])
     bound = np.where(ceilings.any(axis=0), strengths[ceilings.argmax(axis=0)], np.nan)
-    general = np.nanmax(first) if (~np.isnan(first)).any() else np.inf
-    early = (heard > 0) & (first < general)
+    early = swept.early(heard)
     ax.plot(heard[heard > 0], bound[heard > 0], "_", color=PALE, ms=8, mew=1.5, label="no weaker one, by theory")
-    for row in np.flatnonzero(early):
+    for row in early:
         ax.plot(heard[row], first[row], "o", color=_shade(float(heard[row])), ms=6, zorder=3)
         ax.annotate(whole.labels[whole.others[row]], (heard[row], first[row]), (5, 4), "data", "offset points", fontsize=8)
-    late = (heard > 0) & (first >= general)
-    ax.plot(heard[late], first[late], "o", mfc="none", color=INK, ms=4, mew=0.8, label="with all others")
-    if not early.any():
+    late = np.setdiff1d(np.flatnonzero((heard > 0) & ~np.isnan(first)), early)
+    ax.plot(heard[late], first[late], "o", mfc="none", color=INK, ms=4, mew=0.8, label="with most others")
+    if not len(early):
         ax.text(0.5, 0.5, "nothing is recruited", transform=ax.transAxes, ha="center", va="center", fontsize=9, color=INK)
         ax.set_ylim(0, strengths.max())
     else:

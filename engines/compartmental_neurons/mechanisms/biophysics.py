@@ -23,7 +23,7 @@ _LAWS: dict[str, Law] = {
     "channelDensityNernst": "nernst", "channelDensityNonUniformNernst": "nernst", "channelDensityGHK": "ghk",
     "channelDensityNonUniformGHK": "ghk", "channelDensityGHK2": "ghk2",
 }  # fmt: skip
-_CELLS = ("cell", "cell2CaPools")
+CELLS = ("cell", "cell2CaPools")
 _MEMBRANE = ("membraneProperties", "membraneProperties2CaPools")
 
 
@@ -144,7 +144,7 @@ def read_biophysics(path: Path, cell: str | None = None, further: Sequence[Path]
     """
     library = library_of((path, *further))
     root = read_xml(path)
-    cells = {element.id: element for element in root.within() if element.tag in _CELLS}
+    cells = {element.id: element for element in root.within() if element.tag in CELLS}
     if cell is None and len(cells) != 1:
         why = f"it has {', '.join(cells)}" if cells else "it has none"
         raise CosimError(f"{path.name} has {len(cells)} cells", why=why, mend="name one" if cells else "")

@@ -54,7 +54,8 @@ class Scheme:
     def step(self, graph: Graph, rates: Sequence[Node], before: Sequence[Node]) -> list[Node]:
         """Occupancies after a step, given those before it and dt times all rates.
 
-        Elimination begins with the state that hangs together with the fewest others, so that few new links come in.
+        Elimination begins with the state that hangs together with the fewest others, so that few new links come in, and goes on
+        where least has to be waited for: a row of states is eliminated from both its ends.
         """
         matrix: dict[tuple[int, int], Node] = {(k, k): graph.one for k in range(len(self.states))}
         for transition, rate in zip(self.transitions, rates, strict=True):
@@ -63,12 +64,15 @@ class Scheme:
             matrix[target, source] = graph.subtract(matrix.get((target, source), graph.zero), rate)
         matrix = {place: graph.held(node) for place, node in matrix.items()}
         right, left, order = list(before), set(range(len(self.states))), list[int]()
+        waits = [0] * len(self.states)
         while left:
-            k = min(left, key=lambda state: (len(_beside(matrix, state, left)), state))
+            k = min(left, key=lambda state: (len(_beside(matrix, state, left)), waits[state], state))
             left.remove(k)
             order.append(k)
             matrix[k, k] = graph.held(graph.divide(graph.one, matrix[k, k]))
             beside = _beside(matrix, k, left)
+            for i in beside:
+                waits[i] = max(waits[i], waits[k] + 1)
             for i in (i for i in beside if (i, k) in matrix):
                 factor = graph.held(graph.multiply(matrix[i, k], matrix[k, k]))
                 for j in (j for j in beside if (k, j) in matrix):

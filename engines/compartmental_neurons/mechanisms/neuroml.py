@@ -153,7 +153,7 @@ def read_path(path: Path) -> MechanismDescription:
     if unknown := [word for word in words if word not in (*laws, *ions)]:
         raise CosimError(f"there is no law {unknown[0]!r}", where=str(path), mend=did_you_mean(unknown[0], get_args(Law)))
     law, ion = laws[-1] if laws else "ohmic", ions[-1] if ions else None
-    return _of_library(library_of((file_of(path),)), file_of(path), name, law, ion)  # type: ignore[arg-type]
+    return _of_library(library_of((file_of(path),)), file_of(path), name, law, ion)
 
 
 @lru_cache(maxsize=1024)

@@ -103,7 +103,7 @@ def test_parameters_mean_the_same(h, mechanism, suffix, ours, theirs):
 
 @pytest.mark.parametrize("celsius", [34.0, 22.0])
 def test_calcium_its_potential_and_what_it_opens_are_neurons(h, celsius):
-    """The pool moves on before channels look at it, and the reversal potential follows at the start of the next step, as in NEURON."""
+    """The pool moves on before channels look at it, and the reversal potential follows at the start of the next step."""
     current = sweep(STEPS)
     ions = {"k": {"reversal": -107}, "ca": {"inside": 5e-5, "outside": 2}}
     pool = {"share": 0.02, "tau": 150}

@@ -88,7 +88,8 @@ def test_the_pump_holds_sodium_where_what_leaks_in_equals_what_it_takes_out(tmp_
     most, leak = 0.1, 0.1  # mA/cm², which is 10 A/m², and A/m²
     found = run(
         {own: {"flow": -leak}, "nak_pump": {"most": most}, "na_pool": {}, "passive": {"g": 0.01}}, np.zeros(60_000),
-        ["na_i"], dt_ms=0.1, ions={"na": {"inside": 2, "outside": 140}, "k": {"inside": 140, "outside": 3.5}}, folder=tmp_path, diameter_um=0.05,
+        ["na_i"], dt_ms=0.1, ions={"na": {"inside": 2, "outside": 140}, "k": {"inside": 140, "outside": 3.5}},
+        folder=tmp_path, diameter_um=0.05,
     )["na_i"]  # fmt: skip
     turning = (1 + 10 / found[-1]) ** -3 * (1 + 3.5 / 3.5) ** -2
     assert 3 * most * 10 * turning == pytest.approx(leak, rel=1e-9)
@@ -173,7 +174,7 @@ def test_in_little_potassium_the_neuron_is_silent(bath):
     [(7.5, (400, 700), (6, 20)), (12.5, (300, 700), (200, 1000)), (17.0, (500, 1300), (400, 3000))],
 )
 def test_with_more_it_fires_in_groups(bath, longest, in_a_group):
-    """Groups at 7.5, bursts at 12.5 and seizures at 17 mM: more and more spikes between silences of about half a second and more."""
+    """Groups at 7.5, bursts at 12.5 and seizures at 17 mM: more and more spikes between silences of half a second and more."""
     times, _ = spikes_in_bath(bath)
     gaps = np.diff(times)
     silent = gaps[gaps > 100]
@@ -190,7 +191,7 @@ def test_between_groups_and_bursts_it_fires_tonically():
     assert gaps.max() < 1.05 * gaps.min()
 
 
-def test_at_20_mM_activity_is_sustained():
+def test_at_20_millimolar_activity_is_sustained():
     times, v = spikes_in_bath(20.0)
     assert np.diff(times).max() < 5  # ms: no rest
     assert v.max() < 5

@@ -143,7 +143,7 @@ def test_conditions_choices_and_functions_are_what_numpy_has(tmp_path):
 
     written(tmp_path, text)
     found = run(
-        {"./own.yaml": {}, "passive": {"g": 5e-4}},
+        {"./own.yaml": {}, "passive": {"g": 5e-4, "E": -20}},
         sweep(4000, 0.012),
         ["V", *(f"own.{name}" for name in "abcdef")],
         folder=tmp_path,
@@ -303,9 +303,11 @@ def test_a_mechanism_that_is_not_there_is_told_with_those_that_are(tmp_path):
 
 _TEXTS = [path.read_text(encoding="utf-8") for path in shipped().values()]
 _WORDS = st.sampled_from(
-    ["V", "E_na", "i_ca", "ca_i", "1", "0", "-1e309", "exp(", ")", "**", "/", "m", "g", "&a", "*a", "null", "true", "{", "[", ":", "\n",
-     "  ", "- ", "#", "|", ">", "é", "\t", "'", '"', "gates:", "kind: ion", "unit: kg", "<->", "->", "tau: 0", "derivative(", "[1, 0]",
-     "2026-13-45", "!!set", "lambda", "weight", "initial: {m: m}", "1/0", "x" * 50, "(" * 70]
+    [
+        "V", "E_na", "i_ca", "ca_i", "1", "0", "-1e309", "exp(", ")", "**", "/", "m", "g", "&a", "*a", "null", "true", "{", "[",
+        ":", "\n", "  ", "- ", "#", "|", ">", "é", "\t", "'", '"', "gates:", "kind: ion", "unit: kg", "<->", "->", "tau: 0",
+        "derivative(", "[1, 0]", "2026-13-45", "!!set", "lambda", "weight", "initial: {m: m}", "1/0", "x" * 50, "(" * 70,
+    ]
 )  # fmt: skip
 
 
