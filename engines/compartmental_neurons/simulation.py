@@ -18,7 +18,7 @@ from engines.compartmental_neurons.cells import Cells, Floats, Integers
 from engines.compartmental_neurons.events import Events
 from engines.compartmental_neurons.kernels import index
 from engines.compartmental_neurons.kernels.steps import prepare, run
-from engines.compartmental_neurons.mechanisms.source import Source
+from engines.compartmental_neurons.mechanisms.source import source_of
 from engines.compartmental_neurons.memory import Arena, Pairs, Table
 from engines.equations.compiled import load_compiled
 from engines.equations.stamps import is_kept, stamp
@@ -50,7 +50,7 @@ class Simulation:
         self._kernels: dict[Cells, Mapping[str, ModuleType]] = {}
         for cells in populations:
             kernels = {
-                placed.name: load_compiled(placed.name, Source(placed.variant).code(), log) for placed in cells.active
+                placed.name: load_compiled(placed.name, source_of(placed.variant).code(), log) for placed in cells.active
             }  # fmt: skip
             self._kernels[cells] = kernels
             for numbers in cells.batches():

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from textwrap import indent
 
+from engines.compartmental_neurons.mechanisms.description import MechanismDescription
 from engines.compartmental_neurons.mechanisms.exponentials import share
 from engines.compartmental_neurons.mechanisms.graph import UNIFORM, VARYING, Graph, Node
 from engines.compartmental_neurons.mechanisms.reading import Reader
@@ -71,6 +72,29 @@ def receive_{name}(at, weight, uniform):
 """
 
 
+def source_of(variant: Variant) -> Source:
+    """The code of a variant, written once for all that are alike: a network may have cells of a thousand shapes."""
+    return _source(_Same(variant.description), variant.name, variant.regional)
+
+
+class _Same:
+    """A description as a key."""
+
+    def __init__(self, description: MechanismDescription) -> None:
+        self.description = description
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.description is self.description
+
+    def __hash__(self) -> int:
+        return id(self.description)
+
+
+@lru_cache(maxsize=512)
+def _source(described: _Same, name: str, regional: tuple[str, ...]) -> Source:
+    return Source(Variant(name, described.description, regional))
+
+
 class Source:
     """Writes the code of a variant."""
 
@@ -90,6 +114,11 @@ class Source:
         return len(self._derived)
 
     def code(self) -> str:
+        """The text of a module."""
+        return self._code
+
+    @cached_property
+    def _code(self) -> str:
         blocks = {"prepare": self._prepare(), **self._blocks}
         text = "\n".join(blocks.values())
         eight = sorted({"load", "store"} | set(re.findall(r"\b(same|fused|exponential|slope|\w+_each)\(", text)))

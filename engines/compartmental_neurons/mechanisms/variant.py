@@ -85,9 +85,9 @@ class Variant:
     @cached_property
     def derived(self) -> tuple[str, ...]:
         """What its code works out of these alone, whenever the temperature changes."""
-        from engines.compartmental_neurons.mechanisms.source import Source
+        from engines.compartmental_neurons.mechanisms.source import source_of
 
-        return tuple(f"1derived{k}" for k in range(Source(self).derived))
+        return tuple(f"1derived{k}" for k in range(source_of(self).derived))
 
     @property
     def uniform(self) -> tuple[str, ...]:

@@ -171,4 +171,4 @@ def test_without_morphio_the_error_says_what_to_install(file, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", none)
     with pytest.raises(CosimError) as caught:
         read_asc(file(TREES))
-    assert "neuro-cosim\[morphologies\]" in caught.value.mend
+    assert "neuro-cosim[morphologies]" in caught.value.mend

@@ -216,4 +216,4 @@ def test_without_libneuroml_the_error_says_what_to_install(read, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", none)
     with pytest.raises(CosimError) as caught:
         read(cell(ROOT))
-    assert "neuro-cosim\[morphologies\]" in caught.value.mend
+    assert "neuro-cosim[morphologies]" in caught.value.mend
