@@ -15,6 +15,8 @@ from benchmarks.network.sides import on_cores
 
 EVERY = 20
 """Steps between the values of V that are told."""
+WARM_NS = 10 * MS
+"""Of a run before, in which spikes come and arrive: all code is then compiled."""
 
 
 def ours(name: str, threads: str) -> dict[str, Any]:
@@ -22,7 +24,7 @@ def ours(name: str, threads: str) -> dict[str, Any]:
     on_cores(int(threads))
     case = case_of(name, int(threads))
     steps = case.milliseconds * MS // case.params.dt
-    _advanced(case, 10 * case.params.dt)
+    _advanced(case, WARM_NS)
     run_s, spikes, v = _advanced(case, case.milliseconds * MS)
     _, on_grid, _ = _advanced(case_of(name, int(threads), "grid"), case.milliseconds * MS)
     found = {"run_s": run_s, "version": "cosim", "cells": case.cells, "compartments": case.compartments, "spikes": spikes}
@@ -109,7 +111,7 @@ def windows(name: str, repeats: str) -> dict[str, list[float]]:
     on_cores(1)
     case, found = case_of(name), dict[str, list[float]]()
     lengths = {"0.1": MS // 10, "1": MS, "one": case.milliseconds * MS}
-    _advanced(case, MS)
+    _advanced(case, WARM_NS)
     for _ in range(int(repeats)):
         told = []
         for length, window_ns in lengths.items():

@@ -29,8 +29,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from cosim.sdk import CosimError, Params, did_you_mean
-from engines.compartmental_neurons.mechanisms.checking import MechanismParts, Parts, texts_of
+from engines.compartmental_neurons.mechanisms.checking import Parts, texts_of
 from engines.compartmental_neurons.mechanisms.kinetics import species
+from engines.compartmental_neurons.mechanisms.parts import MechanismParts
 from engines.compartmental_neurons.mechanisms.symbols import (
     NONSPECIFIC,
     PROVIDED,

@@ -173,6 +173,11 @@ class Graph:
         """x / (e^x - 1), of each place."""
         return self.make("call", argument, self.exponential(argument), value="slope")
 
+    def within(self, node: Node, low: float | None, high: float | None) -> Node:
+        """A number kept within bounds, of which there may be none."""
+        kept = node if low is None else self.call("max", node, self.number(low))
+        return kept if high is None else self.call("min", kept, self.number(high))
+
     def compare(self, sign: str, a: Node, b: Node) -> Node:
         if a.kind == b.kind == "number":
             assert isinstance(a.value, float)

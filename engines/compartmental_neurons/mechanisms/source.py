@@ -161,7 +161,7 @@ class Source:
         for (receptor, state), expression in self.parts.receptors.items():
             if receptor == name:
                 low, high = self.described.states[state].si_clamp if state in self.described.states else (None, None)
-                found[state] = bounded(graph, reader.read(expression), low, high)
+                found[state] = graph.within(reader.read(expression), low, high)
 
         def given(node: Node) -> str | None:
             if node.level == UNIFORM:
@@ -232,12 +232,6 @@ class Source:
 
     def _offset(self, name: str) -> int:
         return self.variant.columns[name] * BLOCK
-
-
-def bounded(graph: Graph, node: Node, low: float | None, high: float | None) -> Node:
-    """A number kept within bounds."""
-    kept = node if low is None else graph.call("max", node, graph.number(low))
-    return kept if high is None else graph.call("min", kept, graph.number(high))
 
 
 __all__ = ["FARADAY", "GAS_CONSTANT", "Source"]

@@ -106,6 +106,4 @@ class Steps:
         return found
 
     def _kept(self, name: str, node: Node) -> Node:
-        from engines.compartmental_neurons.mechanisms.source import bounded
-
-        return bounded(self._graph, node, *self._described.states[name].si_clamp)
+        return self._graph.within(node, *self._described.states[name].si_clamp)
