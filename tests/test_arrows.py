@@ -18,7 +18,7 @@ ENGINE_TOOLS = {"numpy", "scipy", "numba", "llvmlite", "h5py", "pydantic", "pyda
 KERNELS = {
     *("kernels", "maths", "primitives", "randoms", "sums"),
     *("background", "barrier", "delivery", "draws", "pointers", "quadratic", "rows", "rules", "steps", "surroundings"),
-    *("calls", "doses", "flows", "vectors"),
+    *("calls", "doses", "eight", "flows", "queue", "vectors"),
 }
 """Files of compiled functions, imported where an engine is built."""
 

@@ -15,7 +15,7 @@ from engines.compartmental_neurons.ions import VALENCES
 from engines.compartmental_neurons.mechanisms.description import MechanismDescription
 from engines.compartmental_neurons.mechanisms.placed import Placed, values_of
 from engines.compartmental_neurons.morphology.compartments import Compartments, counts_of, cut
-from engines.compartmental_neurons.morphology.regions import Regions
+from engines.compartmental_neurons.morphology.regions import AnyRegion, Regions
 from engines.compartmental_neurons.params import Cell, Membrane, Profile
 from engines.equations.dimensions import of_expression, of_unit
 from engines.equations.expression import read
@@ -65,12 +65,12 @@ class Anatomy:
             has |= mask
             for key, parameter in described.parameters.items():
                 given = item.parameters.get(key, parameter.default)
-                values[key][mask] = self.along(given, parameter.unit)[mask]
+                values[key][mask] = self.along(given, parameter.unit, item.region)[mask]
         nodes = np.flatnonzero(has)
         return Placed(name, described, nodes, None, values_of(described, {key: value[nodes] for key, value in values.items()}))
 
-    def along(self, value: Any, unit: str) -> Floats:
-        """(n,) of a parameter, in its own unit."""
+    def along(self, value: Any, unit: str, region: AnyRegion = "all") -> Floats:
+        """(n,) of a parameter, in its own unit; it has to be finite in a region."""
         if not isinstance(value, Profile):
             return np.full(self.compartments.count, number(value, unit))
         expression = read(value.along)
@@ -80,20 +80,20 @@ class Anatomy:
             raise CosimError(f"there is no symbol {unknown[0]!r} along a cell", mend=did_you_mean(unknown[0], symbols))
         of_expression(expression, dict.fromkeys(symbols, of_unit("1")))
         found = np.array(np.broadcast_to(np.asarray(expression.value(symbols), np.float64), (self.compartments.count,)))
-        if not np.isfinite(found[self.regions.has_membrane]).all():
+        if not np.isfinite(found[self.regions.mask(region)]).all():
             raise CosimError(f"{value.along} is not finite everywhere", why="it is taken at the centre of every compartment")
         return found
 
-    def ions(self, used: set[str]) -> dict[str, Ion]:
-        """All ions that mechanisms have to do with."""
+    def ions(self, used: set[str], moving: frozenset[str]) -> dict[str, Ion]:
+        """All ions that mechanisms have to do with; the reversal potential of one whose concentration moves follows it."""
         found = {}
         for name in sorted(used):
             given = self.cell.ions.get(name)
             inside, outside = DEFAULT_MM.get(name, (1.0, 1.0))
             valence = VALENCES.get(name, 0) if given is None or given.valence is None else given.valence
-            has_both = given is not None and (given.inside is not None or given.outside is not None)
+            is_told = given is not None and (given.inside is not None or given.outside is not None)
             reversal = None if given is None else given.reversal
-            if reversal is None and not has_both:
+            if reversal is None and not is_told and not {f"{name}_i", f"{name}_o"} & moving:
                 reversal = DEFAULT_MV.get(name)
             if given is not None:
                 inside, outside = given.inside or inside, given.outside or outside
@@ -155,12 +155,12 @@ def membrane_faults(anatomy: Anatomy, where: str) -> Iterator[CosimError]:
             )
         if kinds.setdefault(item.title, described) is not described:
             yield CosimError(f"{item.title} names two mechanisms", where=at, mend="give one a name of its own")
-        yield from parameter_faults(described, item.parameters, f"{at}.parameters", anatomy)
         try:
             empty = not anatomy.regions.mask(item.region).any()
         except CosimError as error:
             yield error.located(f"{at}.in")
             continue
+        yield from parameter_faults(described, item.parameters, f"{at}.parameters", anatomy, item.region)
         if empty:
             labels = ", ".join(anatomy.regions.morphology.labels)
             yield CosimError(f"{item.title} is in a region without a compartment", where=f"{at}.in", why=f"the cell has {labels}")
@@ -189,7 +189,7 @@ def ions_of(described: MechanismDescription) -> list[str]:
 
 
 def parameter_faults(
-    described: MechanismDescription, given: Mapping[str, Any], where: str, anatomy: Anatomy | None = None
+    described: MechanismDescription, given: Mapping[str, Any], where: str, anatomy: Anatomy | None = None, region: AnyRegion = "all"
 ) -> Iterator[CosimError]:
     """Faults of what the parameters of a mechanism are given."""
     for name, value in given.items():
@@ -201,11 +201,14 @@ def parameter_faults(
             continue
         parameter = described.parameters[name]
         try:
-            numbers = [number(value, parameter.unit)] if anatomy is None else anatomy.along(value, parameter.unit)
+            is_profile = anatomy is not None and isinstance(value, Profile)
+            numbers = np.array([0.0 if is_profile else number(value, parameter.unit)])
+            if anatomy is not None and is_profile:
+                numbers = anatomy.along(value, parameter.unit, region)[anatomy.regions.mask(region)]
         except CosimError as error:
             yield error.located(at)
             continue
-        for item in np.unique(np.asarray(numbers, np.float64)[[0, -1]] if len(numbers) > 1 else numbers):
+        for item in (numbers.min(), numbers.max()) if len(numbers) else ():
             if why := parameter.beyond(float(item)):
                 yield CosimError(f"{name} is {item:g} {parameter.unit}".removesuffix(" 1"), where=at, why=why)
                 break

@@ -158,7 +158,7 @@ class Assembler:
     def _moving_places(self, batch: Batch, ion: str) -> Integers:
         """Where in a field a concentration of an ion moves."""
         cells, symbols = batch.population, {f"{ion}_i", f"{ion}_o"}
-        if symbols & cells.driven:
+        if cells.is_warmed or symbols & cells.driven:
             nodes = np.flatnonzero(cells.compartments.area > 0)
         else:
             told = [placed.nodes for placed in cells.active if symbols & placed.description.concentrations.keys()]

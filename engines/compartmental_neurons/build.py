@@ -28,7 +28,7 @@ from engines.compartmental_neurons.params import (
     TemperatureInput,
 )
 from engines.compartmental_neurons.places import Places
-from engines.compartmental_neurons.populations import Kind, kinds_of
+from engines.compartmental_neurons.populations import Kind
 from engines.compartmental_neurons.recorded import Column, shown_by
 from engines.compartmental_neurons.simulation import Simulation
 from engines.compartmental_neurons.wiring import Slots, Wired, is_shared, own_slots, shared_slots, wire
@@ -58,18 +58,19 @@ class Built:
     width: int
 
 
-def build(params: Neurons, setup: Setup, seed: int) -> Built:
-    return _Builder(params, setup, seed).built()
+def build(params: Neurons, setup: Setup, seed: int, kinds: Mapping[str, Sequence[Kind]]) -> Built:
+    """Cells, synapses and all that leads to them; ``kinds`` are the shapes that ``check`` found."""
+    return _Builder(params, setup, seed, kinds).built()
 
 
 _NOTHING = np.empty(0, np.int64)
 
 
 class _Builder:
-    def __init__(self, params: Neurons, setup: Setup, seed: int) -> None:
+    def __init__(self, params: Neurons, setup: Setup, seed: int, kinds: Mapping[str, Sequence[Kind]]) -> None:
         self.params, self.setup, self.seed = params, setup, seed
         self.places_seed = params.seed or 0  # ports show places, and know no other
-        self.kinds = {name: kinds_of(population, self.places_seed) for name, population in params.populations.items()}
+        self.kinds = kinds
         self.sources = _sources(params)
         self.wired = {name: self._wire(name, item) for name, item in params.projections.items()}
         self.slots: dict[tuple[str, str], Slots] = {}
@@ -201,15 +202,17 @@ class _Builder:
         inputs = [item for item in self.params.inputs.values() if getattr(item, "target", None) == name]
         ions = {ion for item in placed for ion in item.variant.ions}
         driven = frozenset(item.symbol for item in inputs if isinstance(item, ConcentrationInput))
+        moving = {symbol for item in placed for symbol in item.description.concentrations}
+        moving |= {item.symbol for _, item in self._linked() if isinstance(item, ConcentrationInput) and item.target == name}
         records = [item for item in self.params.record.values() if item.of == name]
         node = int(compartments_of(population.detector, anatomy.regions, self.places_seed)[0])
         return Cells(
             name, kind.numbers, anatomy.compartments, anatomy.capacitance,
             np.full(anatomy.compartments.count, population.cell.potential * 1e-3), population.cell.temperature,
-            anatomy.ions(ions | {symbol[:-2] for symbol in driven}), placed, population.substeps,
+            anatomy.ions(ions | {symbol[:-2] for symbol in driven}, frozenset(moving)), placed, population.substeps,
             Detector(node, population.threshold * 1e-3), driven,
             any(isinstance(item, FieldInput) for item in inputs), any(item.value == "membrane_current" for item in records),
-            self.sources[name][0],
+            self.sources[name][0], any(isinstance(item, TemperatureInput) for _, item in self._linked()),
         )  # fmt: skip
 
     # -- what leads to and from them ---------------------------------------------------------------------------------
@@ -297,7 +300,7 @@ class _Builder:
         return found
 
     def _connections(self, places: Places, simulation: Simulation) -> Connections:
-        parts: list[list[Any]] = [[] for _ in range(8)]
+        parts: list[list[Any]] = [[] for _ in range(9)]
         delays = self._delays()
         for name, item in self.params.projections.items():
             wired, group = self.wired[name], self.params.populations[item.target].synapses[item.synapses]
@@ -317,17 +320,16 @@ class _Builder:
                 what, where = "spikes would arrive later than they should act", f"params.projections.{name}.delay"
                 why = f"the link to {item.source} takes {format_ns(link)}, the projection {format_ns(link + int(delay.min()))}"
                 raise CosimError(what, where=where, why=why, mend=f"{format_ns(link)} or more")
-            batch = batches[slot]
-            for part, values in zip(
-                parts, (source, batch, codes[batch], addresses[slot], uniforms[batch], dts[batch], each, delay), strict=True
-            ):
+            batch, number_ = batches[slot], np.full(len(slot), list(described.receptors).index(receptor))
+            columns = source, batch, codes[batch], number_, addresses[slot], uniforms[batch], dts[batch], each, delay
+            for part, values in zip(parts, columns, strict=True):
                 part.append(values)
         joined = [np.concatenate(part) if part else np.empty(0, np.int64) for part in parts]
         order = np.argsort(joined[0], kind="stable")
         total = max((stop for _, stop in self.sources.values()), default=0)
         first = np.searchsorted(joined[0][order], np.arange(total + 1))
-        batch, code, places_, uniform, dt_ns, weights_, delay = (values[order] for values in joined[1:])
-        return Connections(first, batch, code, places_, uniform, dt_ns, weights_.astype(np.float64), delay)
+        batch, code, number_, places_, uniform, dt_ns, weights_, delay = (values[order] for values in joined[1:])
+        return Connections(first, batch, code, number_, places_, uniform, dt_ns, weights_.astype(np.float64), delay)
 
     def _link_ns(self, source: str) -> int:
         """What the link of an input has taken of the delay."""

@@ -66,6 +66,8 @@ class Cells:
         Symbols of ions that inputs set, such as ``k_o``.
     hears_field, tells_membrane
         Whether there is a potential outside, and whether currents through the membrane are recorded.
+    is_warmed
+        Whether the temperature comes in.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Cells:
     hears_field: bool = False
     tells_membrane: bool = False
     first_channel: int = 0
+    is_warmed: bool = False
 
     def batches(self) -> Iterator[Integers]:
         """Cells that are moved on together, by their numbers: 8, or the few that are left, or one by one."""
@@ -116,8 +119,8 @@ class Cells:
 
     @cached_property
     def nernst(self) -> list[str]:
-        """Ions whose reversal potential moves with a concentration."""
-        moving = {ion_of(symbol) for symbol in self.moving_concentrations}
+        """Ions whose reversal potential moves, with a concentration or the temperature."""
+        moving = {*self.used_ions} if self.is_warmed else {ion_of(symbol) for symbol in self.moving_concentrations}
         read = {symbol for placed in self.active for symbol in placed.variant.read_of_ions}
         return [ion for ion in self.used_ions if ion in moving and f"E_{ion}" in read and self.ions[ion].reversal is None]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from cosim.sdk import CosimError, did_you_mean, format_ns
 from cosim.sdk.errors import ScenarioError, raise_all
-from engines.compartmental_neurons.anatomy import membrane_faults, parameter_faults
+from engines.compartmental_neurons.anatomy import ions_of, membrane_faults, parameter_faults
+from engines.compartmental_neurons.ions import VALENCES
 from engines.compartmental_neurons.mechanisms.description import read_mechanism
 from engines.compartmental_neurons.morphology.sites import AnySite, compartments_of
+from engines.compartmental_neurons.needed import needed, refuse_too_large
 from engines.compartmental_neurons.params import (
     ConcentrationInput,
     DriveInput,
@@ -36,6 +40,7 @@ def check(params: Neurons, seed: int) -> dict[str, list[Kind]]:
     ScenarioError
         All that keeps the network from being built.
     """
+    refuse_too_large(needed(params, seed))  # before any cell is cut
     faults: list[CosimError] = []
     kinds: dict[str, list[Kind]] = {}
     for name, population in params.populations.items():
@@ -44,9 +49,10 @@ def check(params: Neurons, seed: int) -> dict[str, list[Kind]]:
         except CosimError as error:
             found = error.faults if isinstance(error, ScenarioError) else (error,)
             faults += [item.located(f"params.populations.{name}.cell") for item in found]
+    refuse_too_large(needed(params, seed, kinds))
     faults += [fault for name, found in kinds.items() for fault in _population(name, params.populations[name], found)]
     raise_all([*faults, *_substeps(params), *_projections(params), *_junctions(params, kinds), *_inputs(params, kinds)])
-    raise_all([*_records(params, kinds, seed)])
+    raise_all([*_setters(params, kinds), *_records(params, kinds, seed)])
     return kinds
 
 
@@ -58,8 +64,13 @@ def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Ite
             anatomy.regions.mask(key)
         except CosimError as error:
             yield error.located(f"{where}.cell.regions.{key}")
-    yield from _site(population.detector, kinds, f"{where}.detector")
+    yield from _one_place(population.detector, kinds, f"{where}.detector")
     taken = {item.title for item in population.cell.membrane}
+    for k, item in enumerate(population.cell.membrane):
+        if item.title[:1].isdigit():  # as the engine's own for pulses and gap junctions
+            yield CosimError(
+                f"the name {item.title!r} begins with a digit", where=f"{where}.cell.membrane.{k}", mend="choose another"
+            )
     for key, group in population.synapses.items():
         at, described = f"{where}.synapses.{key}", group.description
         if described.kind != "point":
@@ -74,6 +85,7 @@ def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Ite
         if key[:1].isdigit():  # as the engine's own for pulses and gap junctions
             yield CosimError(f"the name {key!r} begins with a digit", where=at, mend="choose another")
         yield from parameter_faults(described, group.parameters, f"{at}.parameters")
+        yield from _unknown_ions(described, population, group.mechanism.stem, f"{at}.mechanism")
         yield from _site(group.at, kinds, f"{at}.at")
     for key, pulse in population.pulses.items():
         yield from _site(pulse.at, kinds, f"{where}.pulses.{key}.at")
@@ -83,11 +95,23 @@ def _population(name: str, population: Population, kinds: Sequence[Kind]) -> Ite
         if pulse.stop is not None and pulse.stop <= pulse.start:
             what = f"it ends at {format_ns(pulse.stop)} and begins at {format_ns(pulse.start)}"
             yield CosimError(what, where=f"{where}.pulses.{key}.stop", mend="stop after start")
+    yield from _positions(population, f"{where}.positions")
+
+
+def _positions(population: Population, where: str) -> Iterator[CosimError]:
+    mend = "a .csv of numbers without a heading, or a .npy of floats: [x, y, z] of each cell, um"
     try:
-        origins_of(population)
-    except (CosimError, ValueError, OSError) as error:
-        fault = error if isinstance(error, CosimError) else CosimError("positions cannot be read", why=str(error))
-        yield fault.located(f"{where}.positions")
+        found = np.asarray(origins_of(population))
+    except CosimError as error:
+        yield error.located(where)
+    except (ValueError, TypeError, AttributeError, OSError, EOFError, UserWarning) as error:
+        yield CosimError("positions cannot be read", where=where, why=str(error), mend=mend)
+    else:
+        if found.dtype.kind not in "fiu":
+            yield CosimError(f"positions are of type {found.dtype}", where=where, why="coordinates are real numbers", mend=mend)
+        elif not np.isfinite(found).all():
+            cell = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
+            yield CosimError(f"the position of cell {cell} is {found[cell].tolist()}", where=where, why="not finite", mend=mend)
 
 
 def _substeps(params: Neurons) -> list[CosimError]:
@@ -105,6 +129,28 @@ def _site(site: AnySite, kinds: Sequence[Kind], where: str) -> Iterator[CosimErr
         except CosimError as error:
             yield error.located(where)
             return
+
+
+def _one_place(site: AnySite, kinds: Sequence[Kind], where: str) -> Iterator[CosimError]:
+    """A fault where some cell has no such place, or several."""
+    for kind in kinds:
+        try:
+            count = len(compartments_of(site, kind.anatomy.regions))
+        except CosimError as error:
+            yield error.located(where)
+            return
+        if count > 1:
+            mend = "a place, such as {section: 0, at: 0.5}, or the name of a region for its first section's middle"
+            yield CosimError(f"{count} places", where=where, why="each cell has one", mend=mend)
+            return
+
+
+def _unknown_ions(described: Any, population: Population, title: str, where: str) -> Iterator[CosimError]:
+    known = {**VALENCES, **population.cell.ions}
+    for name in ions_of(described):
+        if name not in known:
+            mend = f"{did_you_mean(name, known)}; or say under ions of the cell what {name} is"
+            yield CosimError(f"{title} is about an unknown ion {name}", where=where, mend=mend)
 
 
 def _cells(cells: Iterable[int], size: int, where: str) -> Iterator[CosimError]:
@@ -151,15 +197,21 @@ def _weights(projection: Projection, unit: str, where: str) -> Iterator[CosimErr
 
 def _listed(projection: Projection, key: str, where: str) -> Iterator[CosimError]:
     given = getattr(projection, key)
-    if isinstance(given, list) and len(given) != len(projection.pairs or ()):
+    if isinstance(given, list) and (projection.rule != "list" or len(given) != len(projection.pairs or ())):
         mend = "one for each pair of rule list, or one for all"
-        yield CosimError(f"{len(given)} {key}s for {len(projection.pairs or ())} pairs", where=f"{where}.{key}", mend=mend)
+        what = f"{len(given)} {key}s for {len(projection.pairs or ())} pairs"
+        if projection.rule != "list":
+            what = f"a list of {key}s with rule {projection.rule}"
+        yield CosimError(what, where=f"{where}.{key}", mend=mend)
 
 
 def _delays(params: Neurons, projection: Projection, where: str) -> Iterator[CosimError]:
     yield from _listed(projection, "delay", where)
     given = projection.delay if isinstance(projection.delay, list) else [projection.delay]
-    if projection.source in params.populations and min(given, default=params.dt) < params.dt:
+    if min(given, default=0) < 0:
+        what, why = f"a delay of {format_ns(min(given))}", "a spike does not act before it is there"
+        yield CosimError(what, where=f"{where}.delay", why=why, mend="0 or more")
+    elif projection.source in params.populations and min(given, default=params.dt) < params.dt:
         what, why = (
             f"a delay of {format_ns(min(given))}",
             f"a step is {format_ns(params.dt)}: a spike acts after the step it comes in",
@@ -173,6 +225,10 @@ def _pairs(params: Neurons, projection: Projection, where: str) -> Iterator[Cosi
     if projection.rule == "one_to_one" and sizes[0] != sizes[1]:
         what = f"{sizes[0]} and {sizes[1]} do not pair one to one"
         yield CosimError(what, where=f"{where}.rule", mend="sizes that are equal, or rule: list")
+    is_alone = projection.source == projection.target and not projection.autapses and sizes[1] == 1
+    if is_alone and projection.rule == "fixed_indegree" and projection.indegree:
+        what, mend = "there is no other cell to draw from", "more cells, or autapses: true"
+        yield CosimError(what, where=f"{where}.indegree", why=f"{projection.target} has one", mend=mend)
     for side, title in ((0, "source"), (1, "target")):
         yield from _cells((pair[side] for pair in projection.pairs or ()), sizes[side], f"{where}.pairs ({title})")
     if isinstance(source, SpikesInput) and (key := projection.source) in params.populations:
@@ -186,7 +242,7 @@ def _junctions(params: Neurons, kinds: Kinds) -> Iterator[CosimError]:
             if key not in params.populations:
                 yield _unknown("population", key, params.populations, f"{where}.{at}")
                 continue
-            yield from _site(site, kinds.get(key, ()), f"{where}.{('source', 'target')[side]}_at")
+            yield from _one_place(site, kinds.get(key, ()), f"{where}.{('source', 'target')[side]}_at")
             yield from _cells((pair[side] for pair in item.pairs), params.populations[key].size, f"{where}.pairs")
 
 
@@ -202,6 +258,9 @@ def _inputs(params: Neurons, kinds: Kinds) -> Iterator[CosimError]:
             yield _unknown("population", item.target, params.populations, f"{where}.to")
         elif isinstance(item, DriveInput):
             yield from _drive(item, kinds, where)
+            yield from _unknown_ions(
+                read_mechanism(item.mechanism), params.populations[item.target], item.mechanism.stem, f"{where}.mechanism"
+            )
             if name in described_of(params.populations[item.target]):
                 what = f"the name {name!r} is taken by a mechanism or synapses of {item.target}"
                 yield CosimError(what, where=where, mend="choose another")
@@ -232,6 +291,40 @@ def _drive(item: DriveInput, kinds: Kinds, where: str) -> Iterator[CosimError]:
         yield _unknown("input", item.input, described.inputs, f"{where}.input")
     yield from parameter_faults(described, item.parameters, f"{where}.parameters")
     yield from _site(item.at, kinds.get(item.target, ()), f"{where}.at")
+
+
+def _setters(params: Neurons, kinds: Kinds) -> Iterator[CosimError]:
+    """Faults where a concentration is set by two: the later would hold, and no one would see why."""
+    for name, found in kinds.items():
+        inputs = [
+            (port, item.symbol)
+            for port, item in params.inputs.items()
+            if isinstance(item, ConcentrationInput) and item.target == name
+        ]
+        for k, (port, symbol) in enumerate(inputs):
+            if any(symbol == other for _, other in inputs[:k]):
+                what, mend = f"two inputs are {symbol} of {name}", "link both sources to one: they are summed"
+                yield CosimError(what, where=f"params.inputs.{port}", mend=mend)
+        for kind in found:
+            yield from (faults := list(_pools(name, kind, {symbol: port for port, symbol in inputs})))
+            if faults:
+                break
+
+
+def _pools(name: str, kind: Kind, inputs: Mapping[str, str]) -> Iterator[CosimError]:
+    """Faults of mechanisms that set a concentration in a place where another, or an input, sets it as well."""
+    where, mend = f"params.populations.{name}.cell.membrane", "keep one, or put each in a region of its own"
+    taken: dict[str, list[tuple[str, set[int]]]] = {}
+    for placed in kind.anatomy.membrane:
+        nodes = set(placed.nodes.tolist())
+        for symbol in placed.description.concentrations:
+            if symbol in inputs:
+                what = f"{placed.name} sets {symbol} of {name}, and so does this input"
+                yield CosimError(what, where=f"params.inputs.{inputs[symbol]}", mend="leave one of them out")
+            for other, others in taken.get(symbol, []):
+                if nodes & others:
+                    yield CosimError(f"{other} and {placed.name} both set {symbol} in a place", where=where, mend=mend)
+            taken.setdefault(symbol, []).append((placed.name, nodes))
 
 
 def _descriptions(population: Population) -> Iterator[Any]:

@@ -9,21 +9,25 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.sdk import Payload, Port, Samples, Segments, Setup, Space, Spikes, Window
+from cosim.sdk import CosimError, Payload, Port, Samples, Segments, Setup, Space, Spikes, Window
 from engines.compartmental_neurons.check import check, refuse_broken_records
 from engines.compartmental_neurons.mechanisms.description import mechanism_file, read_mechanism, shipped
+from engines.compartmental_neurons.needed import refuse_too_long
 from engines.compartmental_neurons.params import (
     ConcentrationInput,
     DriveInput,
     FieldInput,
     Neurons,
     SpikesInput,
+    TemperatureInput,
 )
 from engines.compartmental_neurons.populations import Kind
 from engines.compartmental_neurons.recorded import origins_of, recorded_ports
 from engines.equations.dimensions import si_factor
 
 Kinds = Mapping[str, Sequence[Kind]]
+_LINKED = (TemperatureInput, ConcentrationInput, FieldInput)
+"""Inputs that lead nowhere where no link ends in them."""
 
 
 class CompartmentalNeurons:
@@ -45,7 +49,10 @@ class CompartmentalNeurons:
     @classmethod
     def ports(cls, params: Neurons) -> Sequence[Port]:
         seed = params.seed or 0
-        kinds = check(params, seed)
+        return cls._ports(params, check(params, seed), seed)
+
+    @classmethod
+    def _ports(cls, params: Neurons, kinds: Kinds, seed: int) -> list[Port]:
         sizes = [population.size for population in params.populations.values()]
         first = np.cumsum([0, *sizes]).tolist()
         members = {name: tuple(range(a, b)) for name, a, b in zip(params.populations, first[:-1], first[1:], strict=True)}
@@ -65,27 +72,39 @@ class CompartmentalNeurons:
     def __init__(self, params: Neurons, setup: Setup) -> None:
         from engines.compartmental_neurons.build import build
 
-        check(params, params.seed or 0)
+        seed = params.seed or 0
         Window(0, setup.window_ns).steps(params.dt)  # refuses a window that is not a whole number of steps
-        built = build(params, setup, (setup.seed if params.seed is None else params.seed))
-        self._built, self._simulation, self._dt_ns = built, built.simulation, params.dt
-        outputs = [port for port in self.ports(params) if port.direction == "out" and port.kind == "samples"]
+        kinds = check(params, seed)
+        ports = self._ports(params, kinds, seed)
+        outputs = [port for port in ports if port.direction == "out" and port.kind == "samples"]
         self._outputs = [(port.name, len(port.space), (port.dt_ns or params.dt) // params.dt) for port in outputs]
         refuse_broken_records(params, setup.window_ns)
         self._columns = sum(width for _, width, _ in self._outputs)
+        rows = sum(len(port.space) for port in ports if port.direction == "in" and port.kind == "samples")
+        refuse_too_long(setup.window_ns // params.dt, self._columns, rows)
+        linked = setup.inputs
+        self._deaf = {name for name, item in params.inputs.items() if name not in linked and isinstance(item, _LINKED)}
+        built = build(params, setup, setup.seed if params.seed is None else params.seed, kinds)
+        self._built, self._simulation, self._dt_ns = built, built.simulation, params.dt
         self._scale = np.concatenate([np.full(len(port.space), 1.0 / si_factor(port.unit)) for port in outputs] or [np.empty(0)])
         self._no_rows = np.zeros((0, 0))
         compartments = sum(b.population.compartments.count * len(b.cells) for b in self._simulation.batches)
         setup.log.info("%d cells, %d compartments", sum(p.size for p in params.populations.values()), compartments)
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
+        if not self._deaf.isdisjoint(inputs):
+            name = min(self._deaf & inputs.keys())
+            why = "the engine was set up without a link to it, and temperature, concentrations and fields are as the cells say"
+            raise CosimError(
+                f"something comes in by {name}", where=f"params.inputs.{name}", why=why, mend="name it in Setup.inputs"
+            )
         steps = (window.stop_ns - window.start_ns) // self._dt_ns
-        observed = np.empty((steps, self._columns))
+        observed = np.empty((steps, self._columns)) if self._columns else self._nothing(steps)
         rows = self._rows(window, steps, inputs) if self._built.width else self._nothing(steps)
         if self._built.spike_inputs:
             self._arrive(inputs)
         times, channels = self._simulation.advance(window.start_ns // self._dt_ns, steps, rows, observed)
-        out: dict[str, Payload] = {"spikes": Spikes(window, times, channels.astype(np.int32))}
+        out: dict[str, Payload] = {"spikes": Spikes(window, times, channels)}
         if self._columns:
             observed *= self._scale
             first = 0
@@ -110,9 +129,10 @@ class CompartmentalNeurons:
                 matrix = self._built.fields.get(name)
                 rows[:, column.first : column.first + column.count] = values if matrix is None else (matrix @ values.T).T
         if self._built.pulses:
-            middle = window.start_ns + self._dt_ns * np.arange(steps) + self._dt_ns // 2
+            begin = window.start_ns + self._dt_ns * np.arange(steps)
             for start, stop, column_number, current in self._built.pulses:
-                rows[(middle >= start) & (middle < stop), column_number] = current
+                within = np.minimum(begin + self._dt_ns, stop) - np.maximum(begin, start)  # ns of each step, so the charge is right
+                rows[:, column_number] = current * (np.maximum(within, 0) / self._dt_ns)
         return rows
 
     def _arrive(self, inputs: Mapping[str, Payload]) -> None:

@@ -14,9 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.compartmental_neurons.kernels.index import EVENT
+from engines.equations.stamps import stamp
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+_ROOM = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +31,9 @@ class Connections:
     ----------
     first
         (sources + 1,) of each source among the synapses: detectors by channel, then the channels of inputs.
-    batch, code, slot, uniform, dt_ns
-        (n,) the batch of the target, address of the code that takes the spike up, places in the arena, inner step.
+    batch, code, receptor, slot, uniform, dt_ns
+        (n,) the batch of the target, address of the code that takes the spike up and its number among the mechanism's receptors,
+        places in the arena, inner step.
     weight
         (n,) SI.
     delay_ns
@@ -38,6 +43,7 @@ class Connections:
     first: Integers
     batch: Integers
     code: Integers
+    receptor: Integers
     slot: Integers
     uniform: Integers
     dt_ns: Integers
@@ -46,48 +52,68 @@ class Connections:
 
 
 class Events:
-    """What is due, and what is still to come."""
+    """What is due, and what is still to come: a heap by the start of the step at which each acts."""
 
     def __init__(self, connections: Connections, batches: int, dt_ns: int) -> None:
-        self._connections, self._batches, self._dt_ns = connections, batches, dt_ns
+        from engines.compartmental_neurons.kernels import queue
+
+        stamp(queue)
+        self._queue, self.connections, self._batches, self._dt_ns = queue, connections, batches, dt_ns
+        self._weight = connections.weight.view(np.int64)
+        self._first, self._count = np.zeros(batches + 1, np.int64), 0
         self._ns, self._synapse = np.empty(0, np.int64), np.empty(0, np.int64)
         self._none = np.zeros(EVENT, np.int64), np.zeros(batches + 1, np.int64)
+        self._make_room(_ROOM)
+        nothing = np.empty(0, np.int64)
+        self.arrive(nothing, nothing)  # compiles
+        self._take(0)
+
+    def _make_room(self, room: int) -> None:
+        """For as many events on their way; those that are stay."""
+        ns, synapse = np.empty(room, np.int64), np.empty(room, np.int64)
+        if self._count:
+            ns[: self._count], synapse[: self._count] = self._ns[: self._count], self._synapse[: self._count]
+        self._ns, self._synapse = ns, synapse
+        self._rows, self._events = np.empty((room, EVENT + 2), np.int64), np.empty(room * EVENT, np.int64)
 
     def fan_out(self, spikes: Integers) -> None:
         """Spikes of cells: time in ns and channel of each, one after the other."""
-        self.arrive(spikes[0::2], spikes[1::2])
+        self.arrive(np.ascontiguousarray(spikes[0::2]), np.ascontiguousarray(spikes[1::2]))
 
     def arrive(self, times_ns: Integers, sources: Integers) -> None:
         """Spikes of any sources, at the times at which they leave them."""
-        first = self._connections.first
-        counts = first[sources + 1] - first[sources]
-        total = int(counts.sum())
-        if not total:
-            return
-        within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-        synapses = np.repeat(first[sources], counts) + within
-        due = np.repeat(times_ns, counts) + self._connections.delay_ns[synapses]
-        self._ns, self._synapse = np.concatenate([self._ns, due]), np.concatenate([self._synapse, synapses])
+        found, times_ns = self.connections, np.array(times_ns, np.int64)  # a copy, for payloads may not be written to
+        needed = self._count + self._queue.size_of(sources, found.first)
+        if needed > len(self._ns):
+            self._make_room(max(needed, 2 * len(self._ns)))
+        self._count = self._queue.put(
+            times_ns, sources, found.first, found.delay_ns, found.dt_ns, self._ns, self._synapse, self._count
+        )
 
     def due(self, step: int, steps: int) -> tuple[Integers, Integers]:
         """Events of some steps, for kernels, and the first of each batch among them; they are then gone from here."""
-        if not len(self._ns):
-            self._none[1][:] = 0
+        until = (step + steps) * self._dt_ns
+        if not self._count or self._ns[0] >= until:
             return self._none
-        found = self._connections
-        dt_ns = found.dt_ns[self._synapse]
-        inner = -((dt_ns - 2 * self._ns) // (2 * dt_ns))  # the nearest step, of two the earlier: ceil((2 t - dt) / (2 dt))
-        is_due = inner < (step + steps) * (self._dt_ns // dt_ns)
-        synapse, inner = self._synapse[is_due], inner[is_due]
-        self._ns, self._synapse = self._ns[~is_due], self._synapse[~is_due]
-        batch, weight = found.batch[synapse], found.weight[synapse].view(np.int64)
-        rows = np.stack([inner, found.code[synapse], found.slot[synapse], found.uniform[synapse], weight], axis=1)
-        order = np.lexsort((weight, rows[:, 2], rows[:, 1], inner, batch))
-        first = np.searchsorted(batch[order], np.arange(self._batches + 1))
-        return (np.ascontiguousarray(rows[order]).ravel() if len(rows) else self._none[0]), first.astype(np.int64)
+        self._take(until)
+        return self._events, self._first
+
+    def _take(self, until: int) -> None:
+        found = self.connections
+        count = self._queue.take(
+            self._ns, self._synapse, self._count, until, self._rows,
+            found.dt_ns, found.batch, found.code, found.receptor, found.slot, found.uniform, self._weight,
+        )  # fmt: skip
+        self._count -= count
+        self._queue.order(self._rows, count, self._batches, self._events, self._first)
 
     def save(self) -> dict[str, NDArray[Any]]:
-        return {"due_ns": self._ns.copy(), "due_synapse": self._synapse.copy()}
+        ns, synapse = self._ns[: self._count], self._synapse[: self._count]
+        order = np.lexsort((synapse, ns))  # as sorted a heap as any
+        return {"due_ns": ns[order], "due_synapse": synapse[order]}
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self._ns, self._synapse = state["due_ns"].copy(), state["due_synapse"].copy()
+        self._count = 0
+        self._make_room(max(_ROOM, len(state["due_ns"])))
+        self._count = len(state["due_ns"])
+        self._ns[: self._count], self._synapse[: self._count] = state["due_ns"], state["due_synapse"]

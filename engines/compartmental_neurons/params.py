@@ -276,7 +276,9 @@ class Neurons(Params):
     gap_junctions: dict[str, GapJunctions] = {}
     inputs: dict[str, InputPort] = {}
     record: dict[str, Record] = {}
-    seed: Annotated[int | None, Field(description="of random sites and connections; the engine's own when left out")] = None
+    seed: Annotated[
+        int | None, Field(description="of random sites and shapes, else 0, and of connections, else the engine's own")
+    ] = None
 
 
 __all__ = ["Cell", "Neurons", "Population", "Region"]

@@ -74,6 +74,8 @@ def unit_of(record: Record, params: Neurons) -> tuple[str, str]:
         return QUANTITIES[record.value]
     mechanism, _, column = record.value.rpartition(".")
     if not mechanism:
+        if column.startswith("i_") and unit_of_ion(column):
+            return "current", "nA"  # of the whole compartment
         if unit := unit_of_ion(column):
             return "", unit
         raise CosimError(

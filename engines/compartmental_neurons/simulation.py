@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,12 @@ from engines.compartmental_neurons.memory import Arena, Pairs, Table
 from engines.equations.compiled import load_compiled
 from engines.equations.stamps import is_kept, stamp
 
+_WORTH_THREADS = 200_000
+"""Compartments times steps, some 0.2 ms of work: with less to do another thread costs more than it gives."""
 _MOST_SPIKES = 1 << 20
 """Room for spikes of a call, over which no more than one a detector and step can come."""
+_PIECE = 1 << 20
+"""Numbers that are taken at a time for the print of a state."""
 
 
 class Simulation:
@@ -103,16 +108,21 @@ class Simulation:
         most = max(1, _MOST_SPIKES // (detectors * substeps))
         self._interval = max(1, min(interval, most, window_steps))
         self.events = events
+        self._work = sum(b.population.compartments.count * len(b.cells) * b.population.substeps for b in self.batches)
         self._shares = _shares(self.batches, 1 if transfers else self._threads)
         self._spikes = [np.zeros(1 + 2 * detectors * substeps * self._interval, np.int64) for _ in self._shares]
-        self._pool = ThreadPoolExecutor(len(self._shares)) if len(self._shares) > 1 else None
+        self._is_closed = False
+        self._print = _print_of(self.arena, self.table, self._populations, events)
+        self._pool = ThreadPoolExecutor(len(self._shares) - 1) if len(self._shares) > 1 else None
 
     def kernel(self, cells: Cells, name: str) -> ModuleType:
         """The compiled code of a mechanism of some cells."""
         return self._kernels[cells][name]
 
-    def advance(self, step: int, steps: int, rows: Floats, observed: Floats) -> tuple[Integers, Integers]:
+    def advance(self, step: int, steps: int, rows: Floats, observed: Floats) -> tuple[Integers, NDArray[np.int32]]:
         """Move on; times in ns and channels of all spikes, in their order."""
+        if self._is_closed:
+            raise CosimError("the engine is closed", why="its threads are gone", mend="build another, and load a saved state")
         if steps <= self._interval:
             found = self._advance(step, steps, rows, observed)
         else:
@@ -124,12 +134,12 @@ class Simulation:
             return _NOTHING
         times, channels = (np.concatenate(part) for part in zip(*(pairs.reshape(-1, 2).T for pairs in found), strict=True))
         order = np.lexsort((channels, times))
-        return times[order], channels[order]
+        return times[order], channels[order].astype(np.int32)
 
     def _advance(self, step: int, steps: int, rows: Floats, observed: Floats) -> list[Integers]:
         """No longer than spikes take to act; time and channel of each, by thread."""
         events, first = self.events.due(step, steps)
-        if self._pool is None:
+        if self._pool is None or steps * self._work < _WORTH_THREADS:
             wrong = run(self.arena, self.table, 0, len(self.batches), step, steps, events, first, rows, observed, self._spikes[0])
         else:
 
@@ -137,7 +147,8 @@ class Simulation:
                 a, b = self._shares[k]
                 return int(run(self.arena, self.table, a, b, step, steps, events, first, rows, observed, self._spikes[k]))
 
-            ends = list(self._pool.map(share, range(len(self._shares))))
+            others = [self._pool.submit(share, k) for k in range(1, len(self._shares))]
+            ends = [share(0), *(other.result() for other in others)]
             wrong = min((end for end in ends if end >= 0), default=-1)
         if wrong >= 0:
             raise self._unsound(wrong % len(self.batches), step + wrong // len(self.batches) + 1)
@@ -162,20 +173,55 @@ class Simulation:
         return CosimError(what, why=why, mend="a shorter dt, or weaker inputs")
 
     def save(self) -> dict[str, NDArray[Any]]:
-        return {"numbers": self.arena.copy(), **self.events.save()}
+        return {"numbers": self.arena.copy(), "print": self._print.copy(), **self.events.save()}
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        missing = sorted({"numbers", "print", "due_ns", "due_synapse"} - state.keys())
+        if missing:
+            raise CosimError(f"the saved state has no {missing[0]}", why="it is not one of this engine", mend="load what was saved")
+        mend = "load it into an engine of the scenario that it was saved from"
         if len(state["numbers"]) != len(self.arena):
-            raise CosimError("the saved state is of other cells", why=f"{len(state['numbers'])} numbers, not {len(self.arena)}")
+            why = f"{len(state['numbers'])} numbers, not {len(self.arena)}"
+            raise CosimError("the saved state is of other cells", why=why, mend=mend)
+        if not np.array_equal(state["print"], self._print):
+            why = "cells, mechanisms, parameters, synapses, links or dt differ, and numbers of both lie in one state"
+            raise CosimError("the saved state is of other cells", why=why, mend=mend)
         self.arena[:] = state["numbers"]
         self.events.load(state)
 
     def close(self) -> None:
+        self._is_closed = True
         if self._pool is not None:
             self._pool.shutdown()
 
 
-_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64))
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int32))
+
+
+def _print_of(arena: Floats, table: Integers, populations: Sequence[Cells], events: Events) -> Integers:
+    """(2,) numbers that stand for cells at time 0, their mechanisms and which synapses there are.
+
+    Numbers count with 24 bits: the last ones of an exponential function may differ from machine to machine. Addresses of code are
+    left out, the code itself is in.
+    """
+    found, told = hashlib.blake2b(digest_size=16), table.copy()
+    first, count = told[index.BATCHES], told[index.BATCH_COUNT]
+    for record in told[first : first + count * index.BATCH].reshape(-1, index.BATCH):
+        at, mechanisms = record[index.MECHANISMS], record[index.MECHANISM_COUNT]
+        of_batch = told[at : at + mechanisms * index.MECHANISM].reshape(-1, index.MECHANISM)
+        of_batch[:, [index.PREPARE, index.CURRENT, index.MOVE]] = 0
+    found.update(told.tobytes())
+    with np.errstate(over="ignore", under="ignore"):
+        for begin in range(0, len(arena), _PIECE):
+            found.update((arena[begin : begin + _PIECE].astype(np.float32) + np.float32(0.0)).tobytes())
+    for cells in populations:
+        found.update(f"{cells.name} {cells.substeps}".encode())
+        for placed in cells.active:
+            found.update(source_of(placed.variant).code().encode())
+    synapses = events.connections
+    for values in (synapses.first, synapses.batch, synapses.slot, synapses.uniform, synapses.dt_ns):
+        found.update(values.tobytes())
+    return np.frombuffer(found.digest(), np.int64).copy()
 
 
 def _shares(batches: Sequence[Batch], threads: int) -> list[tuple[int, int]]:

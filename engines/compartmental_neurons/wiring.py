@@ -6,7 +6,8 @@ of both alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from engines.compartmental_neurons.cells import Floats, Integers
 from engines.compartmental_neurons.mechanisms.description import MechanismDescription
 from engines.compartmental_neurons.params import Projection
 from engines.equations.expression import Expression, linear_parts
+from engines.equations.stepping import linear_in
 
 _MOST_PAIRS = 1 << 24
 
@@ -64,7 +66,10 @@ def _pairs(name: str, projection: Projection, sources: int, targets: int, seed: 
         degree = projection.indegree or 0
         target = np.repeat(np.arange(targets), degree)
         drawn = _uniform(seed, name, target, np.tile(np.arange(degree), targets))
-        return np.minimum((drawn * sources).astype(np.int64), sources - 1), target
+        leaves_out = projection.source == projection.target and not projection.autapses
+        others = sources - 1 if leaves_out else sources
+        source = np.minimum((drawn * others).astype(np.int64), others - 1)
+        return source + (leaves_out & (source >= target)), target
     found_source, found_target = [], []
     rows = max(1, _MOST_PAIRS // max(sources, 1))
     for first in range(0, targets, rows):
@@ -88,18 +93,52 @@ def _uniform(seed: int, name: str, target: Integers, counter: Integers) -> Float
 
 
 def is_shared(described: MechanismDescription) -> bool:
-    """Whether spikes of many sources may act on the same states: each adds a multiple of its weight, and nothing else happens."""
-    moving = {*described.moving, *described.inputs, "V"}
-    for (_, state), expression in described.parts.receptors.items():
-        if expression.names() & moving - {state}:
+    """Whether spikes of many sources may act on the same states: all that happens is linear in them.
+
+    A spike adds a multiple of its weight, derivatives are sums over states, and so are currents, which are 0 with them.
+    """
+    parts, equations = described.parts, described.parts.equations
+    moving, clamped = frozenset(described.moving), any(state.clamp != (None, None) for state in described.states.values())
+    if clamped or described.gates or described.occupancies or described.concentrations:
+        return False
+    for (_, state), expression in parts.receptors.items():
+        own = linear_in(equations, expression, state)
+        if own is None or linear_parts(own[1], "weight", {}) is None or expression.names() & {*moving, "V"} - {state}:
             return False
-        parts = linear_parts(expression.tree, state, {})
-        if parts is None or linear_parts(parts[1], "weight", {}) is None:
-            return False
-        slope = Expression("", parts[0])
+        slope = Expression("", own[0])
         if slope.names() or slope.value({}) != 1.0:
             return False
-    return True
+    fixed = {*moving, "V", *described.inputs}
+    linear = all(_is_sum(described, item, fixed) for item in equations.derivatives.values())
+    return linear and all(_is_sum(described, item, moving) for item in parts.currents.values())
+
+
+def _is_sum(described: MechanismDescription, expression: Expression, fixed: Collection[str]) -> bool:
+    """Whether it is a sum over states, each times something that rests on nothing of what is ``fixed``, and no more."""
+    equations, rest = described.parts.equations, expression
+    for state in described.states:
+        found = linear_in(equations, rest, state)
+        if found is None or equations.symbols_of(Expression("", found[0])) & set(fixed):
+            return False
+        rest = Expression("", found[1])
+    names = equations.symbols_of(rest)
+    return not names & set(described.moving) and _is_zero(rest)
+
+
+def _is_zero(rest: Expression) -> bool:
+    """Whether what is left is made of zeros: products with one, their sums and differences."""
+    match rest.tree:
+        case ast.Constant(value=value):
+            return value == 0
+        case ast.UnaryOp(operand=operand):
+            return _is_zero(Expression("", operand))
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _is_zero(Expression("", left)) or _is_zero(Expression("", right))
+        case ast.BinOp(left=left, op=ast.Div()):
+            return _is_zero(Expression("", left))
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+            return _is_zero(Expression("", left)) and _is_zero(Expression("", right))
+    return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@ files is compiled into it, so a stamp here is of all files that a kernel's file 
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import re
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,19 +12,33 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_IMPORT = re.compile(r"^from (engines(?:\.\w+)+) import ", re.MULTILINE)
-
 
 def modules_behind(*codes: str) -> dict[str, str]:
     """Code of all of our modules that some code imports, and that those import, by their names in order."""
     found, waiting = dict[str, str](), list(codes)
     while waiting:
-        for name in _IMPORT.findall(waiting.pop()):
-            spec = None if name in found else find_spec(name)
-            if spec is not None and spec.origin is not None:
-                found[name] = Path(spec.origin).read_text(encoding="utf-8")
+        for name in _imported(waiting.pop()):
+            origin = None if name in found else _file_of(name)
+            if origin is not None:
+                found[name] = Path(origin).read_text(encoding="utf-8")
                 waiting.append(found[name])
     return dict(sorted(found.items()))
+
+
+def _imported(code: str) -> Iterator[str]:
+    """Modules of ours that a module imports at its top; what is imported from a package may be one itself."""
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engines."):
+            yield str(node.module)
+            yield from (f"{node.module}.{item.name}" for item in node.names)
+
+
+def _file_of(name: str) -> str | None:
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # a function of a module
+        return None
+    return None if spec is None else spec.origin
 
 
 def stamp(*modules: ModuleType) -> None:

@@ -118,15 +118,20 @@ class Stepper:
         return lines + moved
 
 
+def linear_in(equations: Equations, expression: Expression, symbol: str) -> Parts | None:
+    """(a, b) of an expression a x + b in a symbol x, or None where it is not linear in it."""
+    named: dict[str, Parts | None] = {}
+    for name in equations.needed(expression):
+        tree = equations.expressions[name].tree
+        if uses(tree, {symbol, *named}):
+            named[name] = linear_parts(tree, symbol, named)
+    return linear_parts(expression.tree, symbol, named)
+
+
 def linear_slope(equations: Equations, state: str) -> Parts:
     """(a, b) of the derivative a x + b of a state x; a CosimError where it is not linear in x."""
-    named: dict[str, Parts | None] = {}
     derivative = equations.derivatives[state]
-    for name in equations.needed(derivative):
-        tree = equations.expressions[name].tree
-        if uses(tree, {state, *named}):
-            named[name] = linear_parts(tree, state, named)
-    parts = linear_parts(derivative.tree, state, named)
+    parts = linear_in(equations, derivative, state)
     if parts is None:
         raise CosimError(
             f"exponential Euler does not apply to {state!r}",

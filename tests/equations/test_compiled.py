@@ -16,6 +16,7 @@ from cosim.sdk import Setup, Window
 from engines.equations import compiled
 from engines.equations.compiled import imports_of, load_compiled
 from engines.equations.expression import FUNCTIONS
+from engines.equations.stamps import modules_behind
 from engines.neural_mass import NeuralMass
 from engines.neural_mass.description import read_model
 from engines.neural_mass.source import Source
@@ -196,3 +197,11 @@ def test_a_model_with_every_function_agrees_with_numpy(tmp_path):
 
 def test_the_code_of_a_network_is_the_same_whatever_its_description_says_beside_the_equations():
     assert not {"title", "about"} & set(Source.__dataclass_fields__)
+
+
+def test_what_a_kernel_imports_from_a_package_is_behind_it():
+    from engines.compartmental_neurons.kernels import steps
+
+    code = Path(steps.__file__).read_text(encoding="utf-8")
+    assert "engines.compartmental_neurons.kernels.index" in modules_behind(code)
+    assert "engines.equations.maths" in modules_behind("from engines.equations import maths\n")

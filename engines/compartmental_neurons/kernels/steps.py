@@ -193,12 +193,6 @@ def _currents(arena, table, at):
 
 
 @_kernel
-def _call(arena, table, m, code):
-    """Code of a mechanism, for all its blocks."""
-    call_blocks(code, table[m + index.BLOCKS], place(arena, table[m + index.AT]), place(arena, table[m + index.UNIFORM_AT]))
-
-
-@_kernel
 def _reverse(arena, table, at, temperature):
     """Reversal potentials of an ion, by Nernst: R T / (z F) ln(outside / inside)."""
     potential, inside, outside = table[at], table[at + 1], table[at + 2]

@@ -45,6 +45,11 @@ class Node:
     level: int
     order: int
 
+    @property
+    def is_condition(self) -> bool:
+        """Whether it holds or not, and is no number."""
+        return self.kind in ("<", "<=", ">", ">=", "and", "not")
+
     def is_call(self, name: str) -> bool:
         return self.kind == "call" and self.value == name
 

@@ -165,7 +165,7 @@ class Source:
 
         def given(node: Node) -> str | None:
             if node.level == UNIFORM:
-                return f"uniform[{self._place(node)}]"
+                return f"(uniform[{self._place(node)}] > 0.0)" if node.is_condition else f"uniform[{self._place(node)}]"
             if node.kind != "symbol":
                 return None
             return "weight" if node.value == "weight" else f"at[{self._offset(str(node.value))}]"
@@ -178,7 +178,9 @@ class Source:
         def given(node: Node) -> str | None:
             return f"uniform[{self._place(node)}]" if node.kind == "symbol" else None
 
-        roots = {f"uniform[{place}]": node for node, place in self._derived.items()}
+        graph = self.graph  # a condition is kept as 1 or 0
+        kept = {node: graph.choose(node, graph.one, graph.zero) if node.is_condition else node for node in self._derived}
+        roots = {f"uniform[{place}]": kept[node] for node, place in self._derived.items()}
         return indent("\n".join(Writer(given, is_eight=False).lines(roots)) or "pass", "    ")
 
     # -- symbols ---------------------------------------------------------------------------------------------------
@@ -213,7 +215,8 @@ class Source:
 
         def given(node: Node) -> str | None:
             if node.level == UNIFORM:
-                return uniform.setdefault(place := self._place(node), f"u{place}")
+                code = uniform.setdefault(place := self._place(node), f"u{place}")
+                return f"({code} > same(0.0))" if node.is_condition else code
             return columns.setdefault(str(node.value), f"c{len(columns)}") if node.kind == "symbol" else None
 
         shared = share(self.graph, list(roots.values()))

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from engines.compartmental_neurons.mechanisms.description import MechanismDescription
 from engines.compartmental_neurons.mechanisms.symbols import WEIGHT, ion_of, unit_of_ion
-from engines.equations.expression import Expression, linear_parts, uses
+from engines.equations.expression import Expression
+from engines.equations.stepping import linear_in
 
 BLOCK = 8
 POTENTIAL, CONDUCTANCE, CURRENT = "V", "1conductance", "1current"
@@ -99,12 +100,7 @@ class Variant:
         """(a, b) of each current a V + b; None where it is not linear in V."""
         equations, found = self.description.parts.equations, {}
         for ion, current in self.description.parts.currents.items():
-            named: dict[str, tuple[object, object] | None] = {}
-            for name in equations.needed(current):
-                tree = equations.expressions[name].tree
-                if uses(tree, {POTENTIAL, *named}):
-                    named[name] = linear_parts(tree, POTENTIAL, named)  # type: ignore[arg-type]
-            parts = linear_parts(current.tree, POTENTIAL, named)  # type: ignore[arg-type]
+            parts = linear_in(equations, current, POTENTIAL)
             found[ion] = parts and (Expression("", parts[0], current.where), Expression("", parts[1], current.where))
         return found
 

@@ -61,7 +61,7 @@ class Form(Params):
     @property
     def varies(self) -> bool:
         """Whether cells of different numbers have different forms."""
-        return self.ring is not None
+        return self.ring is not None and self.ring.branch_probability != (1.0, 1.0)
 
     def shape(self, seed: int = 0, cell: int = 0) -> Shape:
         """The form of the cell of a number.
