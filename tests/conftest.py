@@ -11,12 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import cosim
 from cosim.describe import find_mpirun
 from cosim.simulators import missing
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("cosim", suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of ours
+settings.load_profile("cosim")
 
 
 @pytest.fixture(autouse=True, scope="module")

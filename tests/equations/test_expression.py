@@ -342,7 +342,8 @@ def expected(text, point):
     """By Python's own evaluation of the text."""
     names = {name: Bounded.of(value) for name, value in zip("abc", point, strict=True)}
     try:
-        return Bounded.of(eval(text, {"__builtins__": {}}, BY_PYTHON | names))
+        found = eval(text, {"__builtins__": {}}, BY_PYTHON | names)
+        return found if isinstance(found, Bounded) else Bounded(float(found))  # made of constants, good to some last places too
     except (ArithmeticError, TypeError):  # of constants alone: 0**-1, or a root of a negative number
         raise Unclear from None
 
