@@ -17,28 +17,26 @@ def modules_behind(*codes: str) -> dict[str, str]:
     """Code of all of our modules that some code imports, and that those import, by their names in order."""
     found, waiting = dict[str, str](), list(codes)
     while waiting:
-        for name in _imported(waiting.pop()):
-            origin = None if name in found else _file_of(name)
-            if origin is not None:
+        for name, origin in _imported(waiting.pop()):
+            if name not in found:
                 found[name] = Path(origin).read_text(encoding="utf-8")
                 waiting.append(found[name])
     return dict(sorted(found.items()))
 
 
-def _imported(code: str) -> Iterator[str]:
-    """Modules of ours that a module imports at its top; what is imported from a package may be one itself."""
+def _imported(code: str) -> Iterator[tuple[str, str]]:
+    """Name and file of modules of ours that a module imports at its top; what comes from a package may be one itself."""
     for node in ast.parse(code).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engines."):
-            yield str(node.module)
-            yield from (f"{node.module}.{item.name}" for item in node.names)
-
-
-def _file_of(name: str) -> str | None:
-    try:
-        spec = find_spec(name)
-    except ModuleNotFoundError:  # a function of a module
-        return None
-    return None if spec is None else spec.origin
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("engines."):
+            continue
+        spec = find_spec(str(node.module))
+        if spec is not None and spec.origin is not None:
+            yield spec.name, spec.origin
+        # only within a package: to look for a function as a module imports the module that has it
+        for item in node.names if spec is not None and spec.submodule_search_locations else ():
+            inner = find_spec(f"{node.module}.{item.name}")
+            if inner is not None and inner.origin is not None:
+                yield inner.name, inner.origin
 
 
 def stamp(*modules: ModuleType) -> None:
