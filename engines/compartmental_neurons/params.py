@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from cosim.sdk import CosimError, Duration, InputFile, Params, Unit
-from cosim.sdk.errors import ScenarioError
+from cosim.sdk import Duration, InputFile, Params, Unit
 from cosim.sdk.units import told
 from engines.compartmental_neurons.mechanisms.description import MechanismDescription, mechanism_file, read_mechanism
 from engines.compartmental_neurons.morphology.discretisation import Discretisation
 from engines.compartmental_neurons.morphology.regions import AnyRegion, Region
 from engines.compartmental_neurons.morphology.sites import AnySite, Site
 from engines.compartmental_neurons.morphology.source import Form
+from engines.equations.files import model_file_by
 from engines.equations.quantities import Quantity
 
 Count = Annotated[int, Field(ge=1)]
@@ -22,23 +22,9 @@ ROOT = Site(section=0)
 """The middle of the section that all others come from: the soma, where there is one."""
 
 
-def _mechanism(name: Any, info: ValidationInfo) -> Path:
-    def read() -> Path:
-        path = name if isinstance(name, Path) else mechanism_file(str(name), Path((info.context or {}).get("folder", ".")))
-        try:
-            read_mechanism(path)
-        except CosimError as error:
-            faults = error.faults if isinstance(error, ScenarioError) else (error,)
-            raise CosimError("\n".join([f"{path.name} has faults", *map(str, faults)])) from None
-        return path
-
-    path: Path = told(read)
-    return path
-
-
 MechanismFile = Annotated[
     Path,
-    BeforeValidator(_mechanism),
+    model_file_by(mechanism_file, read_mechanism),
     Field(description="a mechanism that comes with the engine, or a file of your own such as ./mine.yaml"),
 ]
 

@@ -85,11 +85,11 @@ def _pairs(name: str, projection: Projection, sources: int, targets: int, seed: 
 
 def _uniform(seed: int, name: str, target: Integers, counter: Integers) -> Floats:
     """(n,) numbers in (0, 1)."""
-    from engines.equations.randoms import GOLDEN, key_of, mix, streams
+    from engines.equations.randoms import GOLDEN, key_of, mix, streams, uniforms
 
     words = streams(key_of(seed, "projection", name), target, 0) ^ (np.asarray(counter, np.uint64) * GOLDEN)
     mixed: NDArray[np.uint64] = mix.py_func(words)
-    return ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return uniforms(mixed)
 
 
 def is_shared(described: MechanismDescription) -> bool:

@@ -58,6 +58,12 @@ def streams(key: np.uint64, regions: NDArray[np.integer], term: int) -> NDArray[
     return _mix_array(of_term + GOLDEN * (words + np.uint64(1)))
 
 
+def uniforms(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """(n,) numbers in (0, 1), in the middle of 2^52 steps, one of each word."""
+    found: NDArray[np.float64] = ((words >> _BELOW_EXPONENT).astype(np.float64) + 0.5) * 2.0**-52
+    return found
+
+
 def _mix_array(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     mixed: NDArray[np.uint64] = mix.py_func(words)
     return mixed

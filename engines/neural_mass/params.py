@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from cosim.sdk import CosimError, Duration, InputFile, Params, format_ns
-from cosim.sdk.errors import ScenarioError
+from cosim.sdk import Duration, InputFile, Params, format_ns
 from cosim.sdk.units import from_file, told
 from engines.connectome import ConnectomeParams
+from engines.equations.files import model_file_by
 from engines.equations.quantities import Quantity
 from engines.equations.stepping import Integrator
 from engines.neural_mass import values
@@ -30,20 +30,6 @@ def _bare(value: Any) -> Any:
 
 Value = Annotated[float | list[float] | dict[str | int, float], BeforeValidator(_bare)]
 """One number; one for each region; or by region or group, with ``default`` for the rest. In the unit of the symbol."""
-
-
-def _model(name: Any, info: ValidationInfo) -> Path:
-    def read() -> Path:
-        path = name if isinstance(name, Path) else model_file(str(name), Path((info.context or {}).get("folder", ".")))
-        try:
-            read_model(path)
-        except CosimError as error:
-            faults = error.faults if isinstance(error, ScenarioError) else (error,)
-            raise CosimError("\n".join([f"{path.name} has faults", *map(str, faults)])) from None
-        return path
-
-    path: Path = told(read)
-    return path
 
 
 class LayerParams(Params):
@@ -142,7 +128,7 @@ class NeuralMassParams(Params):
 
     model: Annotated[
         Path,
-        BeforeValidator(_model),
+        model_file_by(model_file, read_model),
         Field(
             description="the name of a model that comes with the engine, or a file of your own such as ./mine.yaml",
             validate_default=True,

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from cosim.sdk import CosimError, Duration, InputFile, Params, Unit
-from cosim.sdk.errors import ScenarioError
-from cosim.sdk.units import told
+from cosim.sdk import Duration, InputFile, Params, Unit
+from engines.equations.files import model_file_by
 from engines.equations.quantities import Quantity
 from engines.point_neurons.description import NeuronDescription, Scheme, model_file, read_model
 from engines.point_neurons.plasticity.params import AnyRule, WeightRecord
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Unit("Hz"), Field(ge=0)]
-
-
-def _model(name: Any, info: ValidationInfo) -> Path:
-    def read() -> Path:
-        path = name if isinstance(name, Path) else model_file(str(name), Path((info.context or {}).get("folder", ".")))
-        try:
-            read_model(path)
-        except CosimError as error:
-            faults = error.faults if isinstance(error, ScenarioError) else (error,)
-            raise CosimError("\n".join([f"{path.name} has faults", *map(str, faults)])) from None
-        return path
-
-    path: Path = told(read)
-    return path
 
 
 class Distribution(Params):
@@ -91,7 +76,7 @@ class Population(Params):
 
     model: Annotated[
         Path,
-        BeforeValidator(_model),
+        model_file_by(model_file, read_model),
         Field(description="a model that comes with the engine, or a file of your own such as ./mine.yaml"),
     ]
     size: Count

@@ -72,7 +72,7 @@ class Ring(Params):
 
     def shape(self, seed: int = 0, cell: int = 0) -> Shape:
         """That of the cell of a number."""
-        from engines.equations.randoms import key_of, streams  # compiles: not for checks
+        from engines.equations.randoms import key_of, streams, uniforms  # compiles: not for checks
 
         key, drawn = key_of(seed, "ring cell"), 0
         branches = {"soma": Branch(length=self.soma, diameter=[self.soma], compartments=1)}
@@ -80,7 +80,7 @@ class Ring(Params):
         for level in range(self.depth):
             words = streams(key, np.arange(drawn, drawn + 2 * len(ends)), cell)
             drawn += len(words)
-            uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52  # in (0, 1)
+            uniform = uniforms(words)
             parents = [ends[number // 2] for number in np.flatnonzero(uniform < self._at(self.branch_probability, level))]
             ends = [f"dend[{len(branches) - 1 + number}]" for number in range(len(parents))]
             length, count = self._at(self.length, level), int(self._at(self.compartments, level) + 0.5)

@@ -145,10 +145,10 @@ def _every(step: float, region: str | Region, regions: Regions, mask: Mask) -> I
 
 
 def _drawn(count: int, regions: Regions, mask: Mask, seed: int, cell: int, name: str) -> Integers:
-    from engines.equations.randoms import key_of, streams  # compiles: not for checks
+    from engines.equations.randoms import key_of, streams, uniforms  # compiles: not for checks
 
     words = streams(key_of(seed, "sites", name), np.arange(count), cell)
-    uniform = ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52  # in (0, 1)
+    uniform = uniforms(words)
     compartments, inside = regions.compartments, np.flatnonzero(mask)
     inside = inside[np.lexsort((compartments.at[inside], compartments.section[inside]))]  # along cables, whatever their cut
     up_to = np.cumsum(compartments.length[inside])
