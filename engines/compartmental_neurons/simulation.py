@@ -99,6 +99,7 @@ class Simulation:
         head = [self._table.add(self._records), len(self._records), self._table.add(transfers), len(transfers)]
         self._table.set_head(head)
         self.arena, self.table = self._arena.whole(), self._table.whole()
+        del self._arena, self._table, self._records  # their pieces are in the whole now
         for target, source in transfers:  # the first step, too, sees what is on the other side
             self.arena[target] = self.arena[source]
         for number in range(len(self.batches)):
