@@ -19,6 +19,8 @@ KERNELS = {
     *("kernels", "maths", "primitives", "randoms", "sums"),
     *("background", "barrier", "delivery", "draws", "pointers", "quadratic", "rows", "rules", "steps", "surroundings"),
     *("calls", "doses", "eight", "flows", "queue", "vectors"),
+    *("addresses", "deterministic_records", "deterministic_steps", "diffusion", "direct", "events", "leaps", "memory", "molecules"),
+    *("poisson", "records", "rosenbrock", "stochastic_steps", "vesicles", "watching"),
 }
 """Files of compiled functions, imported where an engine is built."""
 

@@ -1,0 +1,78 @@
+"""From parameters to a system that a solver takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.equations.dimensions import si_factor
+from engines.reaction_diffusion.chemistry.measures import measure_of, measures_of
+from engines.reaction_diffusion.geometry.diffusion import faces_of, walls_of
+from engines.reaction_diffusion.geometry.mesh import Mesh
+from engines.reaction_diffusion.incoming import Incoming, incoming_of
+from engines.reaction_diffusion.layout import Layout, lay_out
+from engines.reaction_diffusion.params import ReactionsAndDiffusion
+from engines.reaction_diffusion.recorded import Block, views_of
+from engines.reaction_diffusion.start import initial_state, molecules_of
+from engines.reaction_diffusion.system import Floats, System, Views
+
+CUBIC_UM, SQUARE_UM = 1e-18, 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """All that the engine needs.
+
+    Attributes
+    ----------
+    state
+        (size,) of one replica at time 0.
+    """
+
+    system: System
+    layout: Layout
+    incoming: Incoming
+    views: Views
+    blocks: list[Block]
+    state: Floats
+
+
+def build(params: ReactionsAndDiffusion, mesh: Mesh) -> Built:
+    """All parts, of parameters that have been checked."""
+    layout = lay_out(params, mesh)
+    incoming = incoming_of(params, layout)
+    faces = np.zeros((len(layout.shared), len(mesh.axes), layout.voxels))
+    walls, uptake = np.zeros((2, len(layout.shared), layout.voxels))
+    for s, item in enumerate(params.species.values()):
+        faces[s] = faces_of(mesh, item.diffusion, params.barriers, params.regions)
+        walls[s] = walls_of(mesh, item.diffusion)
+        uptake[s, mesh.volumes > 0] = item.uptake * si_factor("1/ms")
+    system = System(
+        params.dt * 1e-9,
+        mesh.volumes * CUBIC_UM,
+        mesh.areas * SQUARE_UM,
+        layout.shared,
+        mesh.axes,
+        faces,
+        walls,
+        uptake,
+        incoming.clamped,
+        layout.patches,
+    )
+    per_molecule = _per_molecule(params, mesh)
+    counts = {name: molecules_of(item) for name, item in params.models.items()}
+    views, blocks = views_of(params, layout, per_molecule, counts)
+    is_whole = params.solver != "deterministic"
+    return Built(system, layout, incoming, views, blocks, initial_state(params, layout, system.size, per_molecule, is_whole))
+
+
+def _per_molecule(params: ReactionsAndDiffusion, mesh: Mesh) -> Mapping[str, Floats]:
+    """(voxels,) SI concentration of one molecule of every species, by its name in records."""
+    measures = measures_of(mesh.volumes * CUBIC_UM, mesh.areas * SQUARE_UM)
+    units = {name: item.unit for name, item in params.species.items()}
+    for placed, item in params.models.items():
+        units |= {f"{placed}.{name}": species.unit for name, species in item.description.species.items()}
+    with np.errstate(divide="ignore"):  # of voxels without volume or membrane, which nobody asks for
+        return {name: 1.0 / measures[measure_of(unit)] for name, unit in units.items()}

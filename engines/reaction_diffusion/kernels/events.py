@@ -1,0 +1,341 @@
+"""Single events in many voxels, exactly: molecules hop, leave, are taken up, react.
+
+Candidates come at a rate that is at least the sum of all propensities, after times that are exponential; one is taken at random,
+and happens with the chance (its propensity) / (what it was counted with), so that every event has its own propensity (thinning).
+Molecules that may move are counted with the same rate wherever a *class* of theirs is, and are found in a list: the cost of a hop
+does not depend on how many voxels and molecules there are. Rows react as told in ``rows``.
+
+What is left of a unit exponential when a step ends is kept, less the rate times the time, for the next: nothing is drawn anew.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+from numba import njit
+
+from engines.equations.maths import log_of_positive
+from engines.reaction_diffusion.kernels.memory import behind, float64s, int32s, int64s, soon
+from engines.reaction_diffusion.kernels.molecules import change_number, strike, strike_ghost, tally
+from engines.reaction_diffusion.kernels.poisson import counted
+from engines.reaction_diffusion.kernels.records import (
+    AT,
+    BATCH,
+    CHANCES,
+    CHANGE_AMOUNTS,
+    CHANGE_BASES,
+    CHANGE_SHARED,
+    CHANGE_STARTS,
+    CHANNEL_COUNT,
+    CHOICES_STREAM,
+    CLASS_SPECIES,
+    CLASSES,
+    COUNTER,
+    COUNTS,
+    DEBTS,
+    EVENTS,
+    EXPONENTIALS,
+    FAR,
+    FAULT,
+    FIRST_CHANNEL,
+    FULL,
+    GHOSTS,
+    GOALS,
+    INVERSE,
+    INVERSES,
+    KIND_CLASSES,
+    LEAVES,
+    LEDGER,
+    LEDGER_COUNT,
+    LEFT,
+    LEFT_LEDGER,
+    LIST_STARTS,
+    LISTS,
+    MOVED,
+    MOVED_STARTS,
+    NUMBERS,
+    ON,
+    ON_STARTS,
+    PROPENSITIES,
+    QUEUED,
+    ROW,
+    ROW_AT,
+    ROW_CHANNELS,
+    ROW_PATCH,
+    ROW_RECORDS,
+    ROW_VOXEL,
+    ROWS_SUM,
+    SECOND_STREAM,
+    SHARED,
+    SIZES,
+    SLOTS,
+    SOUND,
+    SOURCE_KINDS,
+    SOURCE_PLACES,
+    SOURCE_SUMS,
+    SOURCES,
+    STAYS,
+    SUMS,
+    SUPPLIED,
+    TAKEN_LEDGER,
+    TAKEN_UP,
+    TIME,
+    TIMES_STREAM,
+    TOTAL,
+    UNIFORMS,
+    VOXELS,
+    WAYS_OUT,
+)
+from engines.reaction_diffusion.kernels.rows import patch_of, record_of, refresh, take_row
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+_AHEAD = 12
+"""Candidates by which the processor is told of places, in lists that its cache does not hold."""
+
+
+# -- random numbers ------------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def draw(work):
+    """Exponential times and uniform choices of the next candidates."""
+    times, choices = work[TIMES_STREAM], work[CHOICES_STREAM]
+    exponentials, uniforms, counter = float64s(work[EXPONENTIALS]), float64s(work[UNIFORMS]), int64s(work[COUNTS])[COUNTER]
+    for k in range(BATCH):
+        exponentials[k] = -log_of_positive(counted(times, counter + k))
+    for k in range(BATCH):
+        uniforms[k] = counted(choices, counter + k)
+
+
+@_kernel
+def second(work):
+    """Another uniform number for the candidate that was taken last."""
+    counts = int64s(work[COUNTS])
+    return counted(work[SECOND_STREAM], counts[COUNTER] + counts[AT])
+
+
+# -- what happens --------------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def react(fixed, work, state, row, channel):
+    """A channel (of all) of a row fires."""
+    record = record_of(fixed, row)
+    starts, bases = int32s(fixed[CHANGE_STARTS]), int64s(fixed[CHANGE_BASES])
+    shared, amounts = int32s(fixed[CHANGE_SHARED]), float64s(fixed[CHANGE_AMOUNTS])
+    for k in range(starts[channel], starts[channel + 1]):
+        if shared[k] < 0:
+            state[bases[k] + record[ROW_AT]] += amounts[k]
+        else:
+            change_number(fixed, work, state, bases[k] + record[ROW_VOXEL], amounts[k])
+    moved = int32s(fixed[MOVED_STARTS])
+    refresh(fixed, work, state, row, int32s(fixed[MOVED]), moved[channel], moved[channel + 1])
+
+
+@_kernel
+def moved_by(fixed, work, state, row, species):
+    """The number of a shared species in a row has changed."""
+    starts = behind(int32s(fixed[ON_STARTS]), record_of(fixed, row)[ROW_PATCH] * fixed[SHARED] + species)
+    refresh(fixed, work, state, row, int32s(fixed[ON]), starts[0], starts[1])
+
+
+@_kernel
+def take_of_row(fixed, work, state, x):
+    """A candidate among reactions; whether it happened."""
+    row, bound = take_row(work, x)
+    if row < 0:
+        return False
+    record = record_of(fixed, row)
+    patch = patch_of(fixed, record)
+    propensities = behind(float64s(work[PROPENSITIES]), record[ROW_CHANNELS])
+    target = second(work) * bound
+    for k in range(patch[CHANNEL_COUNT]):
+        target -= propensities[k]
+        if target < 0.0:
+            react(fixed, work, state, row, patch[FIRST_CHANNEL] + k)
+            return True
+    return False
+
+
+@_kernel
+def take_of_source(fixed, work, state, x):
+    """A molecule of a species that is held would move: from the first source whose sum is above x; whether it does."""
+    sums, low, high = float64s(work[SOURCE_SUMS]), 0, fixed[SOURCES] - 1
+    while low < high:
+        middle = (low + high) // 2
+        if x < sums[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    place, kind = int32s(fixed[SOURCE_PLACES])[low], int32s(fixed[SOURCE_KINDS])[low]
+    goal = _way_out(fixed, kind, second(work))
+    if goal == STAYS:
+        return False
+    species = place // fixed[VOXELS]
+    ledger = fixed[LEDGER] + LEDGER_COUNT * species
+    state[ledger + SUPPLIED] += 1.0
+    if goal == LEAVES:
+        state[ledger + LEFT_LEDGER] += 1.0
+    elif goal == TAKEN_UP:
+        state[ledger + TAKEN_LEDGER] += 1.0
+    else:
+        change_number(fixed, work, state, place + goal, 1.0)
+        row = int32s(fixed[WAYS_OUT])[2 * (place + goal) + 1]
+        if row >= 0:
+            moved_by(fixed, work, state, row, species)
+    return True
+
+
+@_kernel
+def _way_out(fixed, kind, fraction):
+    slots = fixed[SLOTS]
+    chances = behind(float64s(fixed[CHANCES]), kind * slots)
+    slot = 0
+    for k in range(slots):
+        slot += fraction >= chances[k]
+    return int32s(fixed[GOALS])[kind * (slots + 1) + slot]
+
+
+@_kernel
+def take_of_class(fixed, work, state, c, x):
+    """A molecule of a class, found at x in its list; whether it moves. For classes with neighbours of others, and ghosts."""
+    lists, starts, sizes = int32s(work[LISTS]), int64s(work[LIST_STARTS]), int64s(work[SIZES])
+    ways, debts = int32s(fixed[WAYS_OUT]), int32s(work[DEBTS])
+    q = x * float64s(fixed[INVERSES])[c]
+    i = int(q)
+    if i >= sizes[c]:
+        return False
+    spot = starts[c] + i
+    place = lists[spot]
+    if debts[place] > 0 and second(work) * (state[place] + debts[place]) < debts[place]:
+        strike_ghost(fixed, work, c, spot, place)
+        return False
+    goal = _way_out(fixed, ways[2 * place], q - i)
+    if goal == STAYS:
+        return False
+    species = int32s(fixed[CLASS_SPECIES])[c]
+    ledger = fixed[LEDGER] + LEDGER_COUNT * species
+    state[place] -= 1.0
+    if goal >= STAYS:
+        state[ledger + (LEFT_LEDGER if goal == LEAVES else TAKEN_LEDGER)] += 1.0
+        strike(fixed, work, c, spot)
+    elif ways[2 * (place + goal)] >= 0 and int32s(fixed[KIND_CLASSES])[ways[2 * (place + goal)]] == c:
+        state[place + goal] += 1.0
+        lists[spot] = place + goal
+    else:
+        strike(fixed, work, c, spot)
+        change_number(fixed, work, state, place + goal, 1.0)
+    row = ways[2 * place + 1]
+    if row >= 0:
+        moved_by(fixed, work, state, row, species)
+    if goal < STAYS:
+        row = ways[2 * (place + goal) + 1]
+        if row >= 0:
+            moved_by(fixed, work, state, row, species)
+    return True
+
+
+# -- the loop ------------------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def run_events(fixed, work, state):
+    """All events until the time that is left of the step is over; SOUND, or why it stopped before."""
+    counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
+    exponentials, uniforms = float64s(work[EXPONENTIALS]), float64s(work[UNIFORMS])
+    lists, sizes, sums = int32s(work[LISTS]), int64s(work[SIZES]), float64s(work[SUMS])
+    starts, classes, is_far = int64s(work[LIST_STARTS]), fixed[CLASSES], fixed[FAR] != 0
+    ways, chances, goals, slots = int32s(fixed[WAYS_OUT]), float64s(fixed[CHANCES]), int32s(fixed[GOALS]), fixed[SLOTS]
+    inverses, kind_classes, species_of = float64s(fixed[INVERSES]), int32s(fixed[KIND_CLASSES]), int32s(fixed[CLASS_SPECIES])
+    left, time, at, events = numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS]
+    total, inverse, ghosts = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS]
+    while True:
+        passed = left * inverse
+        if passed >= time:
+            left = max(0.0, left - total * time)
+            time = 0.0
+            break
+        time -= passed
+        x = uniforms[at] * total
+        counts[AT] = at
+        at += 1
+        c = 0
+        while c < classes and x >= sums[c]:
+            x -= sums[c]
+            c += 1
+        happened = False
+        is_plain = False
+        if c < classes and ghosts == 0:
+            q = x * inverses[c]
+            i = int(q)
+            if i < sizes[c]:
+                spot = starts[c] + i
+                place = lists[spot]
+                fraction = q - i
+                kind = ways[2 * place]
+                slot = 0
+                for k in range(slots):
+                    slot += fraction >= chances[kind * slots + k]
+                goal = goals[kind * (slots + 1) + slot]
+                if goal < STAYS:
+                    other = place + goal
+                    next_kind = ways[2 * other]
+                    if next_kind >= 0 and kind_classes[next_kind] == c:
+                        state[place] -= 1.0
+                        state[other] += 1.0
+                        lists[spot] = other
+                        events += 1
+                        is_plain = True
+                        row, other_row = ways[2 * place + 1], ways[2 * other + 1]
+                        if row >= 0:
+                            moved_by(fixed, work, state, row, species_of[c])
+                            is_plain = False
+                        if other_row >= 0:
+                            moved_by(fixed, work, state, other_row, species_of[c])
+                            is_plain = False
+                    else:
+                        happened = take_of_class(fixed, work, state, c, x)
+                elif goal == STAYS:
+                    is_plain = True
+                else:
+                    happened = take_of_class(fixed, work, state, c, x)
+        elif c < classes:
+            happened = take_of_class(fixed, work, state, c, x)
+        elif x < numbers[ROWS_SUM]:
+            happened = take_of_row(fixed, work, state, x)
+        elif fixed[SOURCES] > 0:
+            happened = take_of_source(fixed, work, state, x - numbers[ROWS_SUM])
+        if at == BATCH:
+            counts[COUNTER] += BATCH
+            at = 0
+            draw(work)
+        left = exponentials[at]
+        if is_far:
+            _look_ahead(fixed, work, state, at, total)
+        if is_plain:
+            continue
+        events += happened
+        tally(fixed, work)
+        total, inverse, ghosts = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS]
+        if counts[QUEUED] > 0 or counts[FAULT] != SOUND:
+            break
+    numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS] = left, time, at, events
+    if counts[FAULT] != SOUND:
+        return counts[FAULT]
+    return FULL if counts[QUEUED] > 0 else SOUND
+
+
+@_kernel
+def _look_ahead(fixed, work, state, at, total):
+    """Entries of candidates to come, as far as they are of the first class, and what stands where those are."""
+    uniforms, inverse, size = float64s(work[UNIFORMS]), float64s(fixed[INVERSES])[0], int64s(work[SIZES])[0]
+    lists, ways = int32s(work[LISTS]), int32s(fixed[WAYS_OUT])
+    if at + _AHEAD < BATCH:
+        i = int(uniforms[at + _AHEAD] * total * inverse)
+        if i < size:
+            soon(lists, i)
+    if at + _AHEAD // 2 < BATCH:
+        i = int(uniforms[at + _AHEAD // 2] * total * inverse)
+        if i < size:
+            place = lists[i]
+            soon(ways, 2 * place)
+            soon(state, place)

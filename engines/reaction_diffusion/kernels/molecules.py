@@ -1,0 +1,147 @@
+"""Lists of the molecules of shared species: where each is, so that one that moves is found in one look.
+
+A molecule that reacts is not looked for in its list. Its voxel has a *ghost* more, an entry of the list too many: which entry of
+the voxel it is, is left open, since all of them are alike, until one of them is taken; of n molecules and g ghosts it is a ghost
+with chance g / (n + g), and then struck out. A molecule that appears takes the place of a ghost where there is one.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+from numba import njit
+
+from engines.reaction_diffusion.kernels.memory import float64s, int32s, int64s
+from engines.reaction_diffusion.kernels.records import (
+    BOUNDS,
+    CLASSES,
+    COUNTS,
+    DEBTS,
+    GHOSTS,
+    HELD,
+    INVERSE,
+    KIND_CLASSES,
+    LEDGER,
+    LEDGER_COUNT,
+    LIST_STARTS,
+    LISTS,
+    NUMBERS,
+    QUEUE,
+    QUEUED,
+    ROWS_SUM,
+    SIZES,
+    SOURCE_SUM,
+    SUMS,
+    SUPPLIED,
+    TOTAL,
+    VOXELS,
+    WAYS_OUT,
+)
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_kernel
+def tally(fixed, work):
+    """Add up at what rate anything is taken, and note its inverse."""
+    sums, numbers = float64s(work[SUMS]), float64s(work[NUMBERS])
+    total = numbers[ROWS_SUM] + numbers[SOURCE_SUM]
+    for c in range(fixed[CLASSES]):
+        total += sums[c]
+    numbers[TOTAL] = total
+    numbers[INVERSE] = 1.0 / total if total > 0.0 else 1e300
+
+
+@_kernel
+def resize(fixed, work, c, size):
+    """A class has so many entries now."""
+    int64s(work[SIZES])[c] = size
+    float64s(work[SUMS])[c] = float64s(fixed[BOUNDS])[c] * size
+
+
+@_kernel
+def enter(fixed, work, place, number):
+    """Molecules that appeared at a place of a shared species come into its list, or are queued where the list is full."""
+    kind = int32s(fixed[WAYS_OUT])[2 * place]
+    if kind < 0:
+        return
+    debts, counts = int32s(work[DEBTS]), int64s(work[COUNTS])
+    cancelled = min(number, debts[place])
+    if cancelled > 0:
+        debts[place] -= cancelled
+        counts[GHOSTS] -= cancelled
+        number -= cancelled
+    c = int32s(fixed[KIND_CLASSES])[kind]
+    starts, lists = int64s(work[LIST_STARTS]), int32s(work[LISTS])
+    size = int64s(work[SIZES])[c]
+    room = starts[c + 1] - starts[c] - size
+    fitting = min(number, room)
+    for k in range(fitting):
+        lists[starts[c] + size + k] = place
+    resize(fixed, work, c, size + fitting)
+    if number > fitting:
+        queue, queued = int64s(work[QUEUE]), counts[QUEUED]
+        queue[2 * queued], queue[2 * queued + 1] = place, number - fitting
+        counts[QUEUED] = queued + 1
+
+
+@_kernel
+def desert(fixed, work, place, number):
+    """Molecules that went, of any of the entries of their voxel, leave ghosts."""
+    if int32s(fixed[WAYS_OUT])[2 * place] < 0:
+        return
+    int32s(work[DEBTS])[place] += number
+    int64s(work[COUNTS])[GHOSTS] += number
+
+
+@_kernel
+def strike(fixed, work, c, spot):
+    """An entry goes, the last of its class takes its place."""
+    lists, size = int32s(work[LISTS]), int64s(work[SIZES])[c]
+    lists[spot] = lists[int64s(work[LIST_STARTS])[c] + size - 1]
+    resize(fixed, work, c, size - 1)
+
+
+@_kernel
+def strike_ghost(fixed, work, c, spot, place):
+    """An entry turned out to be a ghost."""
+    strike(fixed, work, c, spot)
+    int32s(work[DEBTS])[place] -= 1
+    int64s(work[COUNTS])[GHOSTS] -= 1
+
+
+@_kernel
+def enter_queued(fixed, work):
+    """Molecules that lists had no room for, once they have."""
+    counts, queue = int64s(work[COUNTS]), int64s(work[QUEUE])
+    queued = counts[QUEUED]
+    counts[QUEUED] = 0
+    for k in range(queued):
+        enter(fixed, work, queue[2 * k], queue[2 * k + 1])
+    tally(fixed, work)
+
+
+@_kernel
+def enter_all(fixed, work, state, places):
+    """The lists of a state: of every place in order."""
+    counts, debts, kinds = int64s(work[COUNTS]), int32s(work[DEBTS]), int32s(fixed[WAYS_OUT])
+    counts[GHOSTS] = 0
+    for c in range(fixed[CLASSES]):
+        resize(fixed, work, c, 0)
+    for place in range(places):
+        debts[place] = 0
+        if kinds[2 * place] >= 0 and state[place] > 0.0:
+            enter(fixed, work, place, int(state[place]))
+
+
+@_kernel
+def change_number(fixed, work, state, place, amount):
+    """Molecules come to, or go from, a place of a shared species, or from what supplies it where it is held."""
+    if int32s(fixed[WAYS_OUT])[2 * place] == HELD:
+        species = place // fixed[VOXELS]
+        state[fixed[LEDGER] + LEDGER_COUNT * species + SUPPLIED] -= amount
+        return
+    state[place] += amount
+    if amount > 0.0:
+        enter(fixed, work, place, int(amount))
+    else:
+        desert(fixed, work, place, int(-amount))

@@ -1,0 +1,76 @@
+"""What stands where in the records that stochastic kernels read: addresses of tables, and numbers of things.
+
+``fixed`` is of a system and the same for all replicas, ``work`` is of one replica. "numbers" are float64, "places" are places in
+the state. A *row* is a voxel with reactions; a *class* is the molecules of one shared species in voxels that they leave at rates
+alike; a *kind* is a voxel with the same ways out for a species; a *source* is a voxel in which a species is held.
+"""
+
+from __future__ import annotations
+
+(
+    VOXELS, SHARED, CLASSES, SLOTS, PATCHES, ROWS, SOURCES, LEDGER, FLOWS, FAR,  # how many; first ledger; whether to look ahead
+    WAYS_OUT,  # int32, of each place of a shared species: kind (or LOOSE, HELD), row that it moves (or -1)
+    KIND_CLASSES,  # int32 of each kind
+    CHANCES,  # numbers, slot by slot of each kind: chance of this way out or one before, of a molecule that its class takes
+    GOALS,  # int32, the same and one more: how many places on, or STAYS, LEAVES, TAKEN_UP
+    BOUNDS, INVERSES,  # numbers of each class: 1/s at which its molecules are taken, s
+    CLASS_SPECIES,  # int32 of each class
+    VOLUMES,  # numbers, molecules per mol/m³ of each voxel
+    SOURCE_PLACES, SOURCE_COLUMNS, SOURCE_KINDS,  # int32
+    SOURCE_RATES,  # numbers, 1/s
+    ROW_RECORDS, PATCH_RECORDS,  # int64, see below
+    INPUT_COLUMNS,  # int64, of each row: columns of the row of inputs
+    MEASURES,  # numbers, five of each kind of row
+    FACTOR_STARTS, FACTOR_BASES, FACTOR_OWN, FACTOR_LESS,  # of each channel: propensity = coefficient * product of (n - less)
+    CHANGE_STARTS, CHANGE_BASES, CHANGE_SHARED, CHANGE_AMOUNTS,  # of each channel: shared species or -1, molecules
+    MOVED_STARTS, MOVED,  # of each channel: channels whose propensity one event moves
+    ON_STARTS, ON,  # of each patch and shared species: channels that it moves
+    IS_LAW,  # int32 of each channel
+    FLOW_COLUMNS, FLOW_PLACES, FLOW_LEDGERS, FLOW_SHARES,
+    ONE_PLACES, ONE_COUNT, ONE_CHANNELS, ONE_FACTORS, ONE_LESS, ONE_RATES, ONE_STARTS, ONE_AT, ONE_AMOUNTS,  # see ``direct``
+    FIXED,
+) = range(58)  # fmt: skip
+
+ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW_OUTPUTS, ROW = range(9)
+"""Its voxel; where its own numbers begin; its patch; where its propensities, coefficients, columns, measures and outputs begin."""
+
+(
+    FIRST_CHANNEL, CHANNEL_COUNT, FIRST_ROW, ROW_COUNT, SPECIES_COUNT, SHARED_COUNT, STATE_COUNT, INPUT_COUNT,
+    SHARED_LIST,  # address of int64: numbers of its shared species
+    SLOPES, COEFFICIENTS_OF, LAWS, OBSERVE, VALUES, IS_CONSTANT, HAS_LAWS, OUTPUT_COUNT, PATCH,
+) = range(18)  # fmt: skip
+
+(
+    TIMES_STREAM, CHOICES_STREAM, SECOND_STREAM, DRAWS_STREAM,
+    LISTS, LIST_STARTS, SIZES, SUMS, DEBTS,  # int32 places; int64 of each class and one more; int64; numbers 1/s; int32 of each place
+    EXPONENTIALS, UNIFORMS,  # numbers of a batch
+    PROPENSITIES, COEFFICIENTS,
+    LEVELS, POSITIONS,  # int32 of each row: its group or -1, and where it stands among members
+    MEMBERS, BLOCKS, FREE, ROOM,  # int32 members, block by block; blocks of each group; blocks not in use; blocks of a group at most
+    GROUP_SIZES, ACTIVE,  # int64 of each group; int32 groups with members, largest first
+    SOURCE_SUMS,  # numbers, 1/s of this source and those before
+    QUEUE, QUEUE_ROOM,  # int64 pairs: place and how many molecules a full list had no room for
+    COUNTS, NUMBERS,  # see below
+    LAST_INPUTS, SCRATCH,  # the row of inputs that coefficients are of; numbers
+    WORK,
+) = range(30)  # fmt: skip
+
+(
+    COUNTER, AT, GHOSTS, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED,
+    STEP, PHASE, ADDED,  # where a call stopped, to go on
+    FAULT, FAULT_ROW, FAULT_CHANNEL, LEAPS, COUNT_LENGTH,
+) = range(17)  # fmt: skip
+
+LEFT, TIME, ROWS_SUM, SOURCE_SUM, TOTAL, INVERSE, NUMBER_LENGTH = range(7)
+"""Of a unit exponential until the next event; s left of the step; 1/s of all rows, sources, and everything; s."""
+
+LOOSE, HELD = -1, -2
+STAYS, LEAVES, TAKEN_UP = 1 << 30, (1 << 30) + 1, (1 << 30) + 2
+BATCH = 128
+GROUPS, LOWEST = 128, -40
+"""Group g has the rows whose propensity is at most 2^(g + LOWEST) per second."""
+BLOCK = 16
+"""Rows that a group takes room for at a time."""
+RELEASED, LEFT_LEDGER, TAKEN_LEDGER, SUPPLIED, LEDGER_COUNT = range(5)
+SOUND, FULL, NOT_FINITE, NEGATIVE, TOO_FAST = range(5)
+"""What a kernel says in the end."""

@@ -1,0 +1,352 @@
+"""Steps of one replica: what comes in at their start, events or leaps, models' own equations, what is watched."""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+from numba import njit
+
+from engines.reaction_diffusion.kernels.direct import run_one
+from engines.reaction_diffusion.kernels.events import draw, moved_by, run_events
+from engines.reaction_diffusion.kernels.memory import behind, call, float64s, int32s, int64s
+from engines.reaction_diffusion.kernels.molecules import change_number, enter_all, enter_queued, tally
+from engines.reaction_diffusion.kernels.poisson import poisson
+from engines.reaction_diffusion.kernels.records import (
+    ADDED,
+    AT,
+    CHANNEL_COUNT,
+    COEFFICIENTS,
+    COUNTS,
+    DRAWS,
+    DRAWS_STREAM,
+    EXPONENTIALS,
+    FAULT,
+    FIRST_ROW,
+    FLOW_COLUMNS,
+    FLOW_LEDGERS,
+    FLOW_PLACES,
+    FLOW_SHARES,
+    FLOWS,
+    FULL,
+    HELD,
+    INPUT_COUNT,
+    IS_CONSTANT,
+    LAST_INPUTS,
+    LEDGER,
+    LEDGER_COUNT,
+    LEFT,
+    NUMBERS,
+    OBSERVE,
+    ONE_CHANNELS,
+    ONE_RATES,
+    OUTPUT_COUNT,
+    PATCH,
+    PATCH_RECORDS,
+    PATCHES,
+    PHASE,
+    PROPENSITIES,
+    QUEUED,
+    ROW_AT,
+    ROW_COUNT,
+    ROW_OUTPUTS,
+    ROWS,
+    SHARED,
+    SHARED_COUNT,
+    SLOPES,
+    SOUND,
+    SOURCE_COLUMNS,
+    SOURCE_PLACES,
+    SOURCE_RATES,
+    SOURCE_SUM,
+    SOURCE_SUMS,
+    SOURCES,
+    SPECIES_COUNT,
+    STARTED,
+    STATE_COUNT,
+    STEP,
+    SUPPLIED,
+    TIME,
+    VOLUMES,
+    VOXELS,
+    WAYS_OUT,
+)
+from engines.reaction_diffusion.kernels.rows import fill, fill_coefficients, gather, patch_of, record_of
+from engines.reaction_diffusion.kernels.watching import is_due, watch
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+ONE, MANY, LEAPING = range(3)
+"""Ways to go on: events of one voxel, events of many, leaps."""
+NEW, LOADED, RUNNING = range(3)
+"""Whether tables are to be made of the state, only of what was loaded with it, or are there."""
+
+
+# -- inputs --------------------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _take_inputs(work, inputs, step, columns):
+    """Note a row of inputs; whether any has changed."""
+    last, row, changed = float64s(work[LAST_INPUTS]), behind(inputs, step * columns), False
+    for k in range(columns):
+        changed |= last[k] != row[k]
+        last[k] = row[k]
+    return changed
+
+
+@_kernel
+def _renew(fixed, work, state, way, is_first, has_changed):
+    """Coefficients of rows whose inputs or states may have moved, and propensities with them."""
+    for patch_number in range(fixed[PATCHES]):
+        patch = behind(int64s(fixed[PATCH_RECORDS]), patch_number * PATCH)
+        depends = patch[STATE_COUNT] > 0 or (has_changed and patch[INPUT_COUNT] > 0)
+        if not (is_first or depends):
+            continue
+        for row in range(patch[FIRST_ROW], patch[FIRST_ROW] + patch[ROW_COUNT]):
+            if is_first or not patch[IS_CONSTANT]:
+                fill_coefficients(fixed, work, state, row, record_of(fixed, row), patch)
+            if way == MANY:
+                fill(fixed, work, state, row)
+    if way == ONE:
+        _fill_one(fixed, work)
+
+
+@_kernel
+def _fill_one(fixed, work):
+    """What ``direct`` multiplies by: coefficients of the one row, then rates of uptake and loss."""
+    k, rates, known = float64s(work[PROPENSITIES]), float64s(fixed[ONE_RATES]), 0
+    if fixed[ROWS] > 0:
+        coefficients, known = float64s(work[COEFFICIENTS]), patch_of(fixed, record_of(fixed, 0))[CHANNEL_COUNT]
+        for c in range(known):
+            k[c] = coefficients[c]
+    for c in range(known, fixed[ONE_CHANNELS]):
+        k[c] = rates[c]
+
+
+@_kernel
+def _hold(fixed, work, state, way):
+    """Numbers that inputs prescribe, and how fast molecules leave where they are."""
+    places, columns, rates = int32s(fixed[SOURCE_PLACES]), int32s(fixed[SOURCE_COLUMNS]), float64s(fixed[SOURCE_RATES])
+    inputs, sums, volumes, total = float64s(work[LAST_INPUTS]), float64s(work[SOURCE_SUMS]), float64s(fixed[VOLUMES]), 0.0
+    for k in range(fixed[SOURCES]):
+        place = places[k]
+        species, number = place // fixed[VOXELS], inputs[columns[k]] * volumes[place % fixed[VOXELS]]
+        change = number - state[place]
+        state[fixed[LEDGER] + LEDGER_COUNT * species + SUPPLIED] += change
+        state[place] = number
+        total += number * rates[k]
+        sums[k] = total
+        row = int32s(fixed[WAYS_OUT])[2 * place + 1]
+        if way == MANY and row >= 0 and change != 0.0:
+            moved_by(fixed, work, state, row, species)
+    float64s(work[NUMBERS])[SOURCE_SUM] = total
+
+
+# -- molecules that come in ----------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _row_of(fixed, place):
+    """The row that has a place of its own, or -1."""
+    for number in range(fixed[PATCHES]):
+        patch = behind(int64s(fixed[PATCH_RECORDS]), number * PATCH)
+        width = patch[SPECIES_COUNT] + patch[STATE_COUNT] - patch[SHARED_COUNT]
+        if width > 0 and patch[ROW_COUNT] > 0:
+            row = (place - record_of(fixed, patch[FIRST_ROW])[ROW_AT]) // width
+            if 0 <= row < patch[ROW_COUNT]:
+                return patch[FIRST_ROW] + row
+    return -1
+
+
+@_kernel
+def _add(fixed, work, state, way, place, amount, ledger):
+    """Molecules come, or go as far as they are there, and are noted in a ledger."""
+    is_shared = place < fixed[SHARED] * fixed[VOXELS]
+    is_held = is_shared and int32s(fixed[WAYS_OUT])[2 * place] == HELD
+    if amount < 0.0 and not is_held:
+        amount = -min(-amount, state[place])
+    if amount == 0.0:
+        return
+    state[ledger] += amount
+    if is_held:
+        state[fixed[LEDGER] + LEDGER_COUNT * (place // fixed[VOXELS]) + SUPPLIED] -= amount
+    elif way != MANY:
+        state[place] += amount
+    elif is_shared:
+        change_number(fixed, work, state, place, amount)
+        row = int32s(fixed[WAYS_OUT])[2 * place + 1]
+        if row >= 0:
+            moved_by(fixed, work, state, row, place // fixed[VOXELS])
+    else:
+        state[place] += amount
+        row = _row_of(fixed, place)
+        if row >= 0:
+            fill(fixed, work, state, row)
+
+
+@_kernel
+def _flow(fixed, work, state, way, dt):
+    """Poisson numbers of what comes in over a step; of what goes out no more than is there."""
+    columns, places = int64s(fixed[FLOW_COLUMNS]), int64s(fixed[FLOW_PLACES])
+    ledgers, shares = int64s(fixed[FLOW_LEDGERS]), float64s(fixed[FLOW_SHARES])
+    inputs, counts = float64s(work[LAST_INPUTS]), int64s(work[COUNTS])
+    for k in range(fixed[FLOWS]):
+        mean = inputs[columns[k]] * shares[k] * dt
+        number, counts[DRAWS] = poisson(abs(mean), work[DRAWS_STREAM], counts[DRAWS])
+        if number > 0.0:
+            _add(fixed, work, state, way, places[k], number if mean > 0.0 else -number, ledgers[k])
+
+
+# -- what models add -----------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _move_states(fixed, work, state, dt):
+    """States of models over a step by the classical method of Runge and Kutta, numbers of molecules as they are at its end."""
+    for number in range(fixed[PATCHES]):
+        patch = behind(int64s(fixed[PATCH_RECORDS]), number * PATCH)
+        if patch[STATE_COUNT] > 0:
+            for row in range(patch[FIRST_ROW], patch[FIRST_ROW] + patch[ROW_COUNT]):
+                _move_row(fixed, work, state, row, patch, dt)
+
+
+@_kernel
+def _move_row(fixed, work, state, row, patch, dt):
+    record = record_of(fixed, row)
+    x, u, p, m, scratch = gather(fixed, work, state, record, patch)
+    species, count = patch[SPECIES_COUNT], patch[STATE_COUNT]
+    at = record[ROW_AT] + species - patch[SHARED_COUNT]
+    y, slope, total = behind(x, species), behind(scratch, species), behind(scratch, species + count)
+    for k in range(count):
+        total[k] = 0.0
+    for stage in range(4):
+        call(patch[SLOPES], x, u, p, m, scratch)
+        weight = 1.0 if stage == 0 or stage == 3 else 2.0
+        onward = dt if stage == 2 else 0.5 * dt
+        for k in range(count):
+            total[k] += weight * slope[k]
+            y[k] = state[at + k] + onward * slope[k]
+    for k in range(count):
+        state[at + k] += dt / 6.0 * total[k]
+
+
+@_kernel
+def _observe(fixed, work, state):
+    """Outputs of all rows."""
+    for row in range(fixed[ROWS]):
+        record = record_of(fixed, row)
+        patch = patch_of(fixed, record)
+        if patch[OUTPUT_COUNT] > 0:
+            x, u, p, m, z = gather(fixed, work, state, record, patch)
+            call(patch[OBSERVE], x, u, p, m, z)
+            for k in range(patch[OUTPUT_COUNT]):
+                state[record[ROW_OUTPUTS] + k] = z[k]
+
+
+# -- the steps -----------------------------------------------------------------------------------------------------------------
+
+
+@_kernel
+def _begin_step(fixed, work, state, way, dt, inputs, columns, additions):
+    """All that happens at the start of a step."""
+    counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
+    step, is_first = counts[STEP], counts[STARTED] != RUNNING
+    has_changed = _take_inputs(work, inputs, step, columns)
+    if is_first:
+        draw(work)
+        if counts[STARTED] == NEW:
+            numbers[LEFT] = float64s(work[EXPONENTIALS])[counts[AT]]
+            if way == MANY:
+                enter_all(fixed, work, state, fixed[SHARED] * fixed[VOXELS])
+        counts[STARTED] = RUNNING
+    if is_first or has_changed:
+        _hold(fixed, work, state, way)
+    _renew(fixed, work, state, way, is_first, has_changed)
+    at_steps, places, amounts, ledgers = additions
+    while counts[ADDED] < len(at_steps) and at_steps[counts[ADDED]] == step:
+        k = counts[ADDED]
+        _add(fixed, work, state, way, places[k], amounts[k], ledgers[k])
+        counts[ADDED] = k + 1
+    _flow(fixed, work, state, way, dt)
+    if way == MANY:
+        tally(fixed, work)
+    numbers[TIME] = dt
+    counts[PHASE] = 1
+
+
+@_kernel
+def _watch(fixed, work, state, pointer, is_end, views, sums, first, stride, out):
+    starts, places, weights, every, is_mean, uses_outputs, has_means, grain = views
+    step = int64s(work[COUNTS])[STEP]
+    if is_due(step, is_end, has_means, grain):
+        if uses_outputs:
+            _observe(fixed, work, pointer)
+        watch(state, step, is_end, starts, places, weights, every, is_mean, sums, first, stride, out)
+
+
+@_kernel
+def _run(fixed, work, state, way, epsilon, dt, steps, inputs, columns, additions, views, sums, first, stride, out):
+    """Move one replica on; SOUND, or why it stopped before."""
+    counts, pointer = int64s(work[COUNTS]), float64s(state.ctypes.data)
+    if counts[QUEUED] > 0:
+        enter_queued(fixed, work)
+    while counts[STEP] < steps:
+        if counts[PHASE] == 0:
+            _begin_step(fixed, work, pointer, way, dt, inputs, columns, additions)
+            _watch(fixed, work, state, pointer, False, views, sums, first, stride, out)
+            if counts[FAULT] != SOUND:
+                return counts[FAULT]
+            if counts[QUEUED] > 0:
+                return FULL
+        if way == ONE:
+            run_one(fixed, work, pointer)
+        elif way == MANY:
+            status = run_events(fixed, work, pointer)
+            if status != SOUND:
+                return status
+        _move_states(fixed, work, pointer, dt)
+        _watch(fixed, work, state, pointer, True, views, sums, first, stride, out)
+        counts[PHASE] = 0
+        counts[STEP] += 1
+    counts[STEP] = 0
+    counts[ADDED] = 0
+    return SOUND
+
+
+@_kernel
+def run(fixed_address, works, states, statuses, begin, end, way, epsilon, dt, steps, inputs, additions, edges, views, sums, first, stride, out):
+    """Move replicas on by some steps.
+
+    Parameters
+    ----------
+    fixed_address
+        Of the record of the system.
+    works, states, sums, out
+        (replicas, …) record, state, means under way and rows of each.
+    statuses
+        (replicas,) SOUND, or why it stopped before: FULL, to be called again once lists have more room, or a fault. Only those that
+        are not 0 are moved on.
+    begin, end
+        Replicas, the last left out.
+    way
+        ONE, MANY or LEAPING.
+    inputs
+        (steps, columns).
+    additions
+        Steps, places, amounts, ledgers.
+    edges
+        (replicas, 2) of the additions of each.
+    views
+        Starts, places, weights, every, is_mean; whether outputs are used, whether there are means, and the grain.
+    first, stride
+        As ``watch`` takes them.
+    """
+    fixed, rows, columns = int64s(fixed_address), float64s(inputs.ctypes.data), inputs.shape[1]
+    at_steps, places, amounts, ledgers = additions
+    for r in range(begin, end):
+        if statuses[r] == SOUND:
+            continue
+        a, b = edges[r]
+        mine = at_steps[a:b], places[a:b], amounts[a:b], ledgers[a:b]
+        work = int64s(works[r].ctypes.data)
+        statuses[r] = _run(
+            fixed, work, states[r], way, epsilon, dt, steps, rows, columns, mine, views, sums[r], first, stride, out[r]
+        )

@@ -1,0 +1,274 @@
+"""Tables of a system as the stochastic kernels read them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.reaction_diffusion.kernels import records as r
+from engines.reaction_diffusion.system import AVOGADRO, Flows, Floats, Integers, Patch, System
+from engines.reaction_diffusion.ways_out import WaysOut, ways_out
+
+MOST_DIRECT = 64
+"""Channels up to which all propensities of one voxel are worked out anew after an event."""
+
+
+class Tables:
+    """The record of a system, and the arrays to which it leads.
+
+    Attributes
+    ----------
+    fixed
+        (FIXED,) whole numbers and addresses.
+    lists
+        (classes,) species of each class of molecules that are listed.
+    is_direct
+        Whether there is one voxel, with reactions simple enough for ``direct``.
+    sizes
+        Numbers of propensities, coefficients and scratch that a replica needs.
+    """
+
+    def __init__(self, system: System, flows: Flows, is_exact: bool, log: logging.Logger) -> None:
+        self.system = system
+        self.fixed = np.zeros(r.FIXED, np.int64)
+        self._kept: list[NDArray] = []
+        self.patches = [patch for patch in system.patches if len(patch.voxels)]
+        self.is_direct = is_exact and _is_simple(system, self.patches)
+        self.ways = ways_out(system, is_listed=is_exact and not self.is_direct)
+        self._write_numbers(flows)
+        self._write_ways(self.ways)
+        self._write_rows(log)
+        self._write_channels()
+        if self.is_direct:
+            self._write_direct()
+
+    # -- pieces ----------------------------------------------------------------------------------------------------
+
+    def _keep(self, entry: int, values: Iterable[float] | NDArray, kind: type) -> NDArray:
+        """An array that lasts as long as the record that has its address; at least one number, so that it has one."""
+        array = np.ascontiguousarray(values, kind).reshape(-1)
+        array = array if len(array) else np.zeros(1, kind)
+        self._kept.append(array)
+        self.fixed[entry] = array.ctypes.data
+        return array
+
+    def _write_numbers(self, flows: Flows) -> None:
+        system, fixed = self.system, self.fixed
+        fixed[r.VOXELS], fixed[r.SHARED] = len(system.volumes), len(system.shared)
+        fixed[r.PATCHES], fixed[r.ROWS] = len(self.patches), sum(len(patch.voxels) for patch in self.patches)
+        fixed[r.LEDGER], fixed[r.FLOWS] = system.ledgers, len(flows.columns)
+        self._keep(r.VOLUMES, system.volumes * AVOGADRO, np.float64)
+        self._keep(r.FLOW_COLUMNS, flows.columns, np.int64)
+        self._keep(r.FLOW_PLACES, flows.places, np.int64)
+        self._keep(r.FLOW_LEDGERS, flows.ledgers, np.int64)
+        self._keep(r.FLOW_SHARES, flows.shares, np.float64)
+
+    def _write_ways(self, ways: WaysOut) -> None:
+        system, fixed = self.system, self.fixed
+        fixed[r.CLASSES], fixed[r.SLOTS], fixed[r.SOURCES] = len(ways.bounds), ways.goals.shape[1] - 1, len(ways.sources)
+        pairs = np.full((ways.kinds.size, 2), -1, np.int32)
+        pairs[:, 0] = ways.kinds.reshape(-1)
+        first = 0
+        for patch in self.patches:
+            for local, species in enumerate(patch.shared):
+                if any(local in rests for rests in _rests(patch)):
+                    pairs[species * len(system.volumes) + patch.voxels, 1] = first + np.arange(len(patch.voxels))
+            first += len(patch.voxels)
+        self._keep(r.WAYS_OUT, pairs, np.int32)
+        self._keep(r.KIND_CLASSES, ways.kind_classes, np.int32)
+        self._keep(r.CHANCES, ways.chances, np.float64)
+        self._keep(r.GOALS, ways.goals, np.int32)
+        self._keep(r.BOUNDS, ways.bounds, np.float64)
+        self._keep(r.INVERSES, 1.0 / ways.bounds, np.float64)
+        self._keep(r.CLASS_SPECIES, ways.class_species, np.int32)
+        self._keep(r.SOURCE_PLACES, ways.sources, np.int32)
+        self._keep(r.SOURCE_COLUMNS, ways.source_columns, np.int32)
+        self._keep(r.SOURCE_KINDS, ways.source_kinds, np.int32)
+        self._keep(r.SOURCE_RATES, ways.source_rates, np.float64)
+
+    def _write_rows(self, log: logging.Logger) -> None:
+        system = self.system
+        rows = np.zeros((int(self.fixed[r.ROWS]), r.ROW), np.int64)
+        patches = np.zeros((len(self.patches), r.PATCH), np.int64)
+        columns: list[Integers] = []
+        kinds, which = _kinds_of_rows(system, self.patches)
+        first = propensities = coefficients = channels = inputs = scratch = 0
+        for number, patch in enumerate(self.patches):
+            chemistry, count = patch.chemistry, len(patch.voxels)
+            own = rows[first : first + count]
+            number_of = np.arange(count)
+            mine = which[first : first + count]
+            own[:, r.ROW_VOXEL], own[:, r.ROW_PATCH] = patch.voxels, number
+            own[:, r.ROW_AT] = patch.first + number_of * patch.width
+            own[:, r.ROW_CHANNELS] = propensities + number_of * len(chemistry.channels)
+            shared = np.unique(mine, return_inverse=True)[1] if chemistry.is_constant else number_of
+            own[:, r.ROW_COEFFICIENTS] = coefficients + shared * len(chemistry.channels)
+            own[:, r.ROW_INPUTS] = inputs + number_of * len(chemistry.inputs)
+            own[:, r.ROW_MEASURES] = 5 * mine
+            own[:, r.ROW_OUTPUTS] = patch.outputs + number_of * len(chemistry.outputs)
+            columns.append(np.asarray(patch.inputs, np.int64).reshape(-1))
+            self._write_patch(patches[number], patch, first, channels, log)
+            first += count
+            propensities += count * len(chemistry.channels)
+            coefficients += (int(shared.max()) + 1) * len(chemistry.channels)
+            inputs += count * len(chemistry.inputs)
+            channels += len(chemistry.channels)
+            numbers = len(chemistry.species) + len(chemistry.states)
+            behind = max(len(chemistry.channels), 3 * numbers, len(chemistry.outputs))
+            scratch = max(scratch, numbers + len(chemistry.inputs) + behind)
+        self.sizes = propensities, coefficients, scratch
+        self._keep(r.ROW_RECORDS, rows, np.int64)
+        self._keep(r.PATCH_RECORDS, patches, np.int64)
+        self._keep(r.INPUT_COLUMNS, np.concatenate([np.empty(0, np.int64), *columns]), np.int64)
+        self._keep(r.MEASURES, kinds, np.float64)
+
+    def _write_patch(self, record: Integers, patch: Patch, first: int, channels: int, log: logging.Logger) -> None:
+        chemistry = patch.chemistry
+        shared, values = (np.ascontiguousarray(array) for array in (patch.shared.astype(np.int64), chemistry.values))
+        shared, values = (array if len(array) else np.zeros(1, array.dtype) for array in (shared, values))
+        self._kept += [shared, values]
+        compiled = chemistry.compiled(log)
+        record[r.FIRST_CHANNEL], record[r.CHANNEL_COUNT] = channels, len(chemistry.channels)
+        record[r.FIRST_ROW], record[r.ROW_COUNT] = first, len(patch.voxels)
+        record[r.SPECIES_COUNT], record[r.SHARED_COUNT] = len(chemistry.species), len(patch.shared)
+        record[r.STATE_COUNT], record[r.INPUT_COUNT] = len(chemistry.states), len(chemistry.inputs)
+        record[r.SHARED_LIST], record[r.VALUES] = shared.ctypes.data, values.ctypes.data
+        record[r.SLOPES], record[r.COEFFICIENTS_OF] = compiled.slopes, compiled.coefficients
+        record[r.LAWS], record[r.OBSERVE] = compiled.laws, compiled.observe
+        record[r.IS_CONSTANT], record[r.HAS_LAWS] = chemistry.is_constant, chemistry.has_laws
+        record[r.OUTPUT_COUNT] = len(chemistry.outputs)
+
+    def _write_channels(self) -> None:
+        voxels = len(self.system.volumes)
+        factors: list[list[tuple[int, int, float]]] = []
+        changes: list[list[tuple[int, int, float]]] = []
+        moved: list[list[int]] = []
+        on: list[list[int]] = []
+        is_law: list[bool] = []
+        for patch in self.patches:
+            first, known, rests = len(factors), len(patch.shared), _rests(patch)
+            for channel in patch.chemistry.channels:
+                orders = [(j, k) for j, order in enumerate(channel.reactants) for k in range(order)]
+                factors.append([(*_base(patch, j, voxels), float(k)) for j, k in orders])
+                changed = np.flatnonzero(channel.change)
+                changes.append([
+                    (_base(patch, j, voxels)[0], patch.shared[j] if j < known else -1, float(channel.change[j])) for j in changed
+                ])  # fmt: skip
+                moved.append([first + c for c, places in enumerate(rests) if not places.isdisjoint(changed.tolist())])
+                is_law.append(not channel.is_mass_action)
+            for species in range(len(self.system.shared)):
+                local = set(np.flatnonzero(patch.shared == species).tolist())
+                on.append([first + c for c, places in enumerate(rests) if places & local])
+        self._keep(r.FACTOR_STARTS, _starts(factors), np.int32)
+        for entry, kind, values in zip(
+            (r.FACTOR_BASES, r.FACTOR_OWN, r.FACTOR_LESS), (np.int64, np.int32, np.float64), _columns(factors), strict=True
+        ):
+            self._keep(entry, values, kind)
+        self._keep(r.CHANGE_STARTS, _starts(changes), np.int32)
+        for entry, kind, values in zip(
+            (r.CHANGE_BASES, r.CHANGE_SHARED, r.CHANGE_AMOUNTS), (np.int64, np.int32, np.float64), _columns(changes), strict=True
+        ):
+            self._keep(entry, values, kind)
+        self._keep(r.MOVED_STARTS, _starts(moved), np.int32)
+        self._keep(r.MOVED, [c for some in moved for c in some], np.int32)
+        self._keep(r.ON_STARTS, _starts(on), np.int32)
+        self._keep(r.ON, [c for some in on for c in some], np.int32)
+        self._keep(r.IS_LAW, is_law, np.int32)
+        self.most_changes = max((len(some) for some in changes), default=0)
+
+    def _write_direct(self) -> None:
+        """One voxel: every reaction, uptake and loss with places among the numbers that ``direct`` copies, the first being 1."""
+        system, places = self.system, list[int]()
+
+        def local(place: int) -> int:
+            if place not in places:
+                places.append(place)
+            return places.index(place) + 1
+
+        factors: list[tuple[tuple[int, float], ...]] = []
+        changes: list[list[tuple[int, float]]] = []
+        rates: list[float] = []
+        for patch in self.patches:
+            where = patch.places(0, 1)
+            for channel in patch.chemistry.channels:
+                orders = [(local(where[j]), float(k)) for j, order in enumerate(channel.reactants) for k in range(order)]
+                factors.append((*orders, (0, 0.0), (0, 0.0))[:2])
+                held = [(int(where[j]), float(channel.change[j])) for j in np.flatnonzero(channel.change)]
+                changes.append([self._direct_change(place, amount, local) for place, amount in held])
+                rates.append(0.0)
+        for species in range(len(system.shared)):
+            ledger = system.ledgers + r.LEDGER_COUNT * species
+            for rate, noted in (
+                (system.walls[species, 0] / system.volumes[0], r.LEFT_LEDGER),
+                (system.uptake[species, 0], r.TAKEN_LEDGER),
+            ):
+                if rate > 0.0:
+                    factors.append(((local(species), 0.0), (0, 0.0)))
+                    changes.append([self._direct_change(species, -1.0, local), (local(ledger + noted), 1.0)])
+                    rates.append(float(rate))
+        padding = -len(factors) % 4 if factors else 4
+        factors += [((0, 0.0), (0, 0.0))] * padding
+        changes += [[]] * padding
+        rates += [0.0] * padding
+        self.fixed[r.ONE_COUNT], self.fixed[r.ONE_CHANNELS] = len(places), len(factors)
+        self._keep(r.ONE_PLACES, places, np.int64)
+        self._keep(r.ONE_FACTORS, [place for pair in factors for place, _ in pair], np.int32)
+        self._keep(r.ONE_LESS, [less for pair in factors for _, less in pair], np.float64)
+        self._keep(r.ONE_RATES, rates, np.float64)
+        self._keep(r.ONE_STARTS, _starts(changes), np.int32)
+        self._keep(r.ONE_AT, [place for some in changes for place, _ in some], np.int32)
+        self._keep(r.ONE_AMOUNTS, [amount for some in changes for _, amount in some], np.float64)
+        _, coefficients, scratch = self.sizes
+        numbers = 1 + len(places) + len(factors) + len(factors) // 4
+        self.sizes = len(factors), coefficients, max(scratch, numbers)
+
+    def _direct_change(self, place: int, amount: float, local) -> tuple[int, float]:  # type: ignore[no-untyped-def]
+        system = self.system
+        if place < len(system.shared) and system.clamped[place, 0] >= 0:
+            return local(system.ledgers + r.LEDGER_COUNT * place + r.SUPPLIED), -amount
+        return local(place), amount
+
+
+def _is_simple(system: System, patches: Sequence[Patch]) -> bool:
+    """Whether ``direct`` can do it."""
+    if len(system.volumes) != 1 or any(patch.chemistry.has_laws for patch in patches):
+        return False
+    channels = [channel for patch in patches for channel in patch.chemistry.channels]
+    return len(channels) + 2 * len(system.shared) <= MOST_DIRECT and all(c.reactants.sum() <= 2 for c in channels)
+
+
+def _kinds_of_rows(system: System, patches: Sequence[Patch]) -> tuple[Floats, Integers]:
+    """(kinds, 5) measures of rows that differ in them, and (rows,) which are those of each row."""
+    voxels = np.concatenate([np.empty(0, np.int64), *(patch.voxels for patch in patches)])
+    volumes, areas = system.volumes[voxels], system.areas[voxels]
+    pairs, which = np.unique(np.stack([volumes, areas], axis=1), axis=0, return_inverse=True)
+    volumes, areas = pairs.T
+    return np.stack([np.ones(len(pairs)), areas, AVOGADRO * areas, volumes, AVOGADRO * volumes], axis=1), which.reshape(-1)
+
+
+def _rests(patch: Patch) -> list[set[int]]:
+    """Of each channel the species that move its propensity."""
+    found = []
+    for channel in patch.chemistry.channels:
+        places = {place for place in channel.rests_on if place < len(patch.chemistry.species)}
+        found.append(places | set(np.flatnonzero(channel.reactants).tolist()))
+    return found
+
+
+def _base(patch: Patch, species: int, voxels: int) -> tuple[int, int]:
+    """Where the numbers of a species of a patch begin, and whether they are its own rather than fields."""
+    known = len(patch.shared)
+    return (int(patch.shared[species]) * voxels, 0) if species < known else (species - known, 1)
+
+
+def _starts(parts: Sequence[Sequence[object]]) -> list[int]:
+    return list(accumulate((len(part) for part in parts), initial=0))
+
+
+def _columns(parts: Sequence[Sequence[tuple[int, int, float]]]) -> list[list[float]]:
+    flat = [item for part in parts for item in part]
+    return [[item[k] for item in flat] for k in range(3)]
