@@ -16,7 +16,7 @@ from engines.equations.randoms import streams
 from engines.equations.stamps import is_kept, stamp
 from engines.reaction_diffusion.kernels import records as r
 from engines.reaction_diffusion.stochastic_tables import Tables
-from engines.reaction_diffusion.system import Additions, Flows, Floats, Integers, System, Views
+from engines.reaction_diffusion.system import Additions, Floats, Flows, Integers, System, Views
 
 _STREAMS = (r.TIMES_STREAM, r.CHOICES_STREAM, r.SECOND_STREAM, r.DRAWS_STREAM)
 _SAVED = (

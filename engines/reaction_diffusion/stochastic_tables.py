@@ -9,8 +9,9 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.reaction_diffusion.chemistry.measures import AVOGADRO, measures_of
 from engines.reaction_diffusion.kernels import records as r
-from engines.reaction_diffusion.system import AVOGADRO, Flows, Floats, Integers, Patch, System
+from engines.reaction_diffusion.system import Floats, Flows, Integers, Patch, System
 from engines.reaction_diffusion.ways_out import WaysOut, ways_out
 
 MOST_DIRECT = 64
@@ -247,7 +248,7 @@ def _kinds_of_rows(system: System, patches: Sequence[Patch]) -> tuple[Floats, In
     volumes, areas = system.volumes[voxels], system.areas[voxels]
     pairs, which = np.unique(np.stack([volumes, areas], axis=1), axis=0, return_inverse=True)
     volumes, areas = pairs.T
-    return np.stack([np.ones(len(pairs)), areas, AVOGADRO * areas, volumes, AVOGADRO * volumes], axis=1), which.reshape(-1)
+    return measures_of(volumes, areas).T, which.reshape(-1)
 
 
 def _rests(patch: Patch) -> list[set[int]]:

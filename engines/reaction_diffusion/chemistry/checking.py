@@ -21,6 +21,8 @@ from engines.reaction_diffusion.chemistry.rates import Rate, Rates, told, unit_t
 if TYPE_CHECKING:
     from engines.reaction_diffusion.chemistry.description import Reaction, ReactionDescription
 
+MOST_ORDER = 8
+"""Of one species in mass action."""
 _LAWS = ("rate", "forward", "backward", "catalyst", "k_cat", "K_M")
 
 
@@ -180,6 +182,10 @@ class Reactions:
     def _measure_of_order(self, name: str, text: str, rate: Rate, before: Side, after: Side) -> int | None:
         """In which a mass action counts; a fault where the unit of its constant does not fit its order."""
         involved = [*before, *after]
+        if max(before.values(), default=0) > MOST_ORDER:
+            why = f"{sum(before.values())} molecules react at once"
+            self._checker.fault(f"{name} is of order {sum(before.values())}", "reactions", name, why=why, mend="give it a rate")
+            return None
         place = place_of(self._measures[one] for one in involved)
         first = next(one for one in involved if self._measures[one] in place)
         if rate.dimension is None:

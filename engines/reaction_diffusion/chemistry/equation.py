@@ -16,8 +16,6 @@ from cosim.sdk import CosimError
 _ARROW = re.compile(r"<->|<=>|⇌|->|→")
 _TERM = re.compile(r"(?:(\d+)\s*\*?\s*)?([^\W\d]\w*)")
 _NOTHING = ("", "0", "∅")
-MOST_MOLECULES = 8
-"""Of one species on one side: no reaction is of an order like that."""
 
 
 Side = Mapping[str, int]
@@ -91,10 +89,6 @@ def _side(text: str, line: str) -> dict[str, int]:
         if number == 0:
             raise CosimError(f"{term.strip()!r} is none", why=f"in {line!r}", mend=f"leave {name} out")
         found[name] = found.get(name, 0) + number
-        if found[name] > MOST_MOLECULES:
-            raise CosimError(
-                f"{found[name]} {name} react at once", why=f"in {line!r}", mend=f"at most {MOST_MOLECULES}, or a rate law"
-            )
     return found
 
 

@@ -25,7 +25,7 @@ from cosim.sdk.units import told
 from engines.reaction_diffusion.geometry.boundaries import Boundary, permeability_of
 from engines.reaction_diffusion.geometry.box import refuse_too_many
 from engines.reaction_diffusion.geometry.circle import areas_inside, sides_inside
-from engines.reaction_diffusion.geometry.mesh import Circle, Floats, Grid, Integers, Mesh, Walls, summed
+from engines.reaction_diffusion.geometry.mesh import Circle, Floats, Grid, Integers, Mask, Mesh, Walls, summed
 
 Micrometres = Annotated[float, Unit("um")]
 Length = Annotated[float, Unit("um"), Field(gt=0)]
@@ -129,14 +129,18 @@ class _Cut:
         to = self._number(place, across) if direction == 0 else self._number(across, place)
         return summed(to[last >= 0], length[last >= 0], self._count**2)
 
+    def _goes_on(self, direction: int, sign: int) -> Mask:
+        """(squares,) whether the neighbour along x (0) or y (1), before (-1) or behind (1), has a value."""
+        padded = np.pad(self._is_inside.reshape(self._count, -1), 1)
+        moved = np.roll(padded, -sign, axis=1 - direction)[1:-1, 1:-1]
+        return moved.ravel()
+
     def _crossings(self) -> Walls:
         """Of lines along x and y with the rim."""
-        parts, squares = [], self._count**2
+        parts = []
         for direction, (along, across) in enumerate(((self._x, self._y), (self._y, self._x))):
-            stride = self._grid.strides[direction]
             for sign in (-1, 1):
-                neighbour = np.clip(np.arange(squares) + sign * stride, 0, squares - 1)  # squares at the edge have no value
-                voxels = np.flatnonzero(self._is_inside & ~self._is_inside[neighbour])
+                voxels = np.flatnonzero(self._is_inside & ~self._goes_on(direction, sign))
                 distance = np.sqrt(self._disc.radius**2 - across[voxels] ** 2) - sign * along[voxels]
                 one_hot = np.eye(2)[np.full(len(voxels), direction)]
                 opening = self._spacing * self._disc.height / distance
@@ -164,9 +168,8 @@ class _Cut:
 
     def _along_the_rim(self) -> Integers:
         """Voxels with a neighbour that is none, by their angles."""
-        numbers = np.flatnonzero(self._is_inside)
-        sides = [numbers + sign * stride for stride in self._grid.strides[:2] for sign in (-1, 1)]
-        at_rim = numbers[~np.logical_and.reduce([self._is_inside[np.clip(side, 0, self._count**2 - 1)] for side in sides])]
+        sides = [self._goes_on(direction, sign) for direction in (0, 1) for sign in (-1, 1)]
+        at_rim = np.flatnonzero(self._is_inside & ~np.logical_and.reduce(sides))
         in_order: Integers = at_rim[np.argsort(np.arctan2(self._y[at_rim], self._x[at_rim]), kind="stable")]
         return in_order
 

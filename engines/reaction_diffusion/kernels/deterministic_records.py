@@ -14,7 +14,7 @@ LINES, TREE, UPTAKE, HELD_UPTAKE = range(4)
     UNITS,  # of work, that threads may share: groups of lines, pieces of voxels
     LENGTH, STRIDE, COUNT,  # of lines: voxels along one, from voxel to voxel, how many lines; of the other kinds only LENGTH
     ROW_UNITS,  # units that STRIDE lines side by side in the state are cut into; 0: lines are far from each other
-    TABLES,  # list: of every block of lines (a tree is one) its factors (at in numbers), walls (at or -1), whether something is held
+    TABLES,  # list: of every block of lines (a tree is one) its factors (at in numbers), walls (at or -1), whether any is held
     PARENTS,  # list, of a tree
     FRACTION, FRACTION_STRIDE,  # at in numbers, what is taken up; 1 or, where it is the same everywhere, 0
     HELD,  # list: voxels, of HELD_UPTAKE

@@ -29,7 +29,7 @@ from __future__ import annotations
     FLOW_COLUMNS, FLOW_PLACES, FLOW_LEDGERS, FLOW_SHARES,
     ONE_PLACES, ONE_COUNT, ONE_CHANNELS, ONE_FACTORS, ONE_LESS, ONE_RATES, ONE_STARTS, ONE_AT, ONE_AMOUNTS,  # see ``direct``
     FIXED,
-) = range(58)  # fmt: skip
+) = range(53)  # fmt: skip
 
 ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW_OUTPUTS, ROW = range(9)
 """Its voxel; where its own numbers begin; its patch; where its propensities, coefficients, columns, measures and outputs begin."""
@@ -42,18 +42,18 @@ ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_ME
 
 (
     TIMES_STREAM, CHOICES_STREAM, SECOND_STREAM, DRAWS_STREAM,
-    LISTS, LIST_STARTS, SIZES, SUMS, DEBTS,  # int32 places; int64 of each class and one more; int64; numbers 1/s; int32 of each place
+    LISTS, LIST_STARTS, SIZES, SUMS, DEBTS,  # int32 places; int64 of classes and one more; int64; 1/s; int32 of each place
     EXPONENTIALS, UNIFORMS,  # numbers of a batch
     PROPENSITIES, COEFFICIENTS,
     LEVELS, POSITIONS,  # int32 of each row: its group or -1, and where it stands among members
-    MEMBERS, BLOCKS, FREE, ROOM,  # int32 members, block by block; blocks of each group; blocks not in use; blocks of a group at most
+    MEMBERS, BLOCKS, FREE, ROOM,  # int32: members, block by block; blocks of each group; free blocks; blocks of a group at most
     GROUP_SIZES, ACTIVE,  # int64 of each group; int32 groups with members, largest first
     SOURCE_SUMS,  # numbers, 1/s of this source and those before
     QUEUE, QUEUE_ROOM,  # int64 pairs: place and how many molecules a full list had no room for
     COUNTS, NUMBERS,  # see below
     LAST_INPUTS, SCRATCH,  # the row of inputs that coefficients are of; numbers
     WORK,
-) = range(30)  # fmt: skip
+) = range(29)  # fmt: skip
 
 (
     COUNTER, AT, GHOSTS, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED,

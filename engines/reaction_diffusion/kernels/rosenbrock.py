@@ -40,6 +40,8 @@ SLOPES = np.array([
     [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054],
 ])  # fmt: skip
 """c_ij"""
+OTHERS = (1.0 - np.eye(LANES)).ravel()
+"""(8, 8) 1 in all lanes but one."""
 SHORTEST = 1e-12
 """Of a span: steps shorter than this are said to have shrunk to nothing."""
 MOST_STEPS = 1_000_000
@@ -176,6 +178,7 @@ def _invert(slopes_at, matrix, swaps, diagonal, held, holds, count, width):
         for i in range(count):
             matrix[j * width + i] = 0.0 if holds and held[j] else -slopes_at[i * count + j]
         matrix[j * width + j] += diagonal
+    has_swapped = False
     for k in range(count):
         row = _pivot(matrix, k, count, width)
         pivot = matrix[row * width + k]
@@ -184,25 +187,45 @@ def _invert(slopes_at, matrix, swaps, diagonal, held, holds, count, width):
         swaps[k] = row
         if row != k:
             _swap(matrix, row * width, k * width, width)
-        matrix[k * width + k] = 1.0
-        scale = same(1.0 / pivot)
+            has_swapped = True
+        _eliminate(matrix, k, pivot, count, width)
+    if has_swapped:
+        _swap_back(matrix, swaps, count, width)
+    return True
+
+
+@_inline
+def _eliminate(matrix, k, pivot, count, width):
+    """Clear a column but for the pivot; in its place comes a column of the inverse. Numbers are taken eight at a time throughout, as
+    to read eight of which one has just been written takes long."""
+    block, others = k // LANES * LANES, load(place(OTHERS, k % LANES * LANES), 0)
+    scale = same(1.0 / pivot)
+    for c in range(0, width, LANES):
+        rest = load(matrix, k * width + c)
+        if c == block:
+            rest = fused(rest, others, same(1.0) - others)
+        store(matrix, k * width + c, scale * rest)
+    for i in range(count):
+        factor = matrix[i * width + k]
+        if i == k or factor == 0.0:
+            continue
+        less = same(-factor)
         for c in range(0, width, LANES):
-            store(matrix, k * width + c, scale * load(matrix, k * width + c))
-        for i in range(count):
-            factor = matrix[i * width + k]
-            if i != k and factor != 0.0:
-                matrix[i * width + k] = 0.0
-                less = same(-factor)
-                for c in range(0, width, LANES):
-                    at = i * width + c
-                    store(matrix, at, fused(less, load(matrix, k * width + c), load(matrix, at)))
+            rest = load(matrix, i * width + c)
+            if c == block:
+                rest = rest * others
+            store(matrix, i * width + c, fused(less, load(matrix, k * width + c), rest))
+
+
+@_kernel
+def _swap_back(matrix, swaps, count, width):
+    """The columns of an inverse in order, after rows were swapped."""
     for n in range(count):
         k = count - 1 - n
         other = int(swaps[k])
         if other != k:
             for i in range(count):
                 matrix[i * width + k], matrix[i * width + other] = matrix[i * width + other], matrix[i * width + k]
-    return True
 
 
 @_inline

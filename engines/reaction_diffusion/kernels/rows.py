@@ -148,7 +148,7 @@ def fill_laws(fixed, work, state, row, record, patch):
 @_kernel
 def fill_coefficients(fixed, work, state, row, record, patch):
     """Coefficients of mass action of a row, as its inputs and states are now."""
-    x, u, p, m, k = gather(fixed, work, state, record, patch)
+    x, u, p, m, _ = gather(fixed, work, state, record, patch)
     into = behind(float64s(work[COEFFICIENTS]), record[ROW_COEFFICIENTS])
     call(patch[COEFFICIENTS_OF], x, u, p, m, into)
     for channel in range(patch[CHANNEL_COUNT]):

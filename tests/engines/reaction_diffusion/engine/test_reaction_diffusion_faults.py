@@ -100,7 +100,9 @@ def test_a_fault_is_told_where_it_is(name, tmp_path):
 
 
 def test_all_faults_are_told_at_once(tmp_path):
-    changes = [FAULTS[name][0] for name in ("unknown species of a release", "unknown input", "unknown record", "rows that are no steps")]
+    changes = [
+        FAULTS[name][0] for name in ("unknown species of a release", "unknown input", "unknown record", "rows that are no steps")
+    ]
     changes[2] = ("value: glutamate, at", "value: glutamatt, at")
     assert len(told(tmp_path, *changes)) >= 4
 

@@ -1,0 +1,105 @@
+"""Units of an SBML file: as factors to SI units, and as texts where they have one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cosim.sdk import CosimError
+from engines.equations.dimensions import si_factor
+
+_PREFIXES = {0: "", -3: "m", -6: "u", -9: "n", -12: "p", -15: "f", 3: "k", 6: "M", -1: "d", -2: "c"}
+_TIMES = {60.0: "min", 3600.0: "hour", 86400.0: "day"}
+_TEXTS = {
+    "mole": "mol", "litre": "l", "liter": "l", "metre": "m", "meter": "m", "second": "s", "gram": "g", "kilogram": "kg", "volt": "V",
+    "ampere": "A", "kelvin": "K", "joule": "J", "coulomb": "C", "farad": "F", "siemens": "S", "ohm": "ohm", "newton": "N",
+    "hertz": "Hz", "pascal": "Pa", "watt": "W", "katal": "mol/s",
+}  # fmt: skip
+_COUNTS = ("item", "dimensionless", "avogadro")
+_BUILT_IN = {"substance": "mole", "volume": "litre", "area": "metre**2", "length": "metre", "time": "second"}
+
+
+@dataclass(frozen=True)
+class OneUnit:
+    """(multiplier 10^scale kind)^exponent"""
+
+    kind: str
+    exponent: float
+    scale: int = 0
+    multiplier: float = 1.0
+
+    @property
+    def factor(self) -> float:
+        """To SI units."""
+        own = 1.0 if self.kind in _COUNTS else si_factor(_TEXTS[self.kind])
+        return float((self.multiplier * 10.0**self.scale * own) ** self.exponent)
+
+    @property
+    def text(self) -> str | None:
+        """As it stands behind a number; None where it has no name."""
+        if self.kind in _COUNTS:
+            return "" if self.factor == 1.0 else None
+        text = _TEXTS[self.kind]
+        if self.multiplier == 1.0 and self.scale in _PREFIXES and not (text == "kg" and self.scale):
+            text = _PREFIXES[self.scale] + text
+        elif text == "s" and self.scale == 0 and self.multiplier in _TIMES:
+            text = _TIMES[self.multiplier]
+        else:
+            return None
+        return f"({text})**{self.exponent:g}" if "/" in text else text if self.exponent == 1 else f"{text}**{self.exponent:g}"
+
+
+@dataclass(frozen=True)
+class SbmlUnit:
+    """A product of units."""
+
+    parts: tuple[OneUnit, ...]
+
+    @property
+    def factor(self) -> float:
+        found = 1.0
+        for part in self.parts:
+            found *= part.factor
+        return float(f"{found:.15g}")
+
+    @property
+    def text(self) -> str:
+        """As it stands behind a number; ``1`` where it has no name."""
+        texts = [part.text for part in self.parts]
+        if any(text is None for text in texts):
+            return "1"
+        return "*".join(text for text in texts if text) or "1"
+
+    @property
+    def kinds(self) -> list[str]:
+        return [part.kind for part in self.parts]
+
+
+class Units:
+    """All units of a model."""
+
+    def __init__(self, library: Any, model: Any, kinds: Iterable[str] = ()) -> None:
+        self._library, self._model = library, model
+
+    def named(self, name: str) -> SbmlUnit | None:
+        """A unit by its name in the file, one of SBML's own, or None."""
+        definition = self._model.getUnitDefinition(name)
+        if definition is not None:
+            return SbmlUnit(tuple(self._part(definition.getUnit(k)) for k in range(definition.getNumUnits())))
+        text = _BUILT_IN.get(name, name) if self._model.getLevel() < 3 else name
+        kind, _, power = text.partition("**")
+        return SbmlUnit((OneUnit(kind, float(power or 1)),)) if kind in _TEXTS or kind in _COUNTS else None
+
+    def of_model(self, what: str) -> tuple[SbmlUnit, bool]:
+        """Unit of substance, time or volume, and whether the file says so."""
+        named = getattr(self._model, f"get{what.capitalize()}Units")() if self._model.getLevel() > 2 else what
+        found = self.named(named) if named else None
+        return (found, True) if found is not None else (SbmlUnit((OneUnit(_BUILT_IN[what], 1.0),)), False)
+
+    def _part(self, unit: Any) -> OneUnit:
+        kind = self._library.UnitKind_toString(unit.getKind())
+        if kind not in _TEXTS and kind not in _COUNTS:
+            raise CosimError(f"the unit {kind} is not known here", mend="moles or items, litres or metres, seconds")
+        exponent = unit.getExponentAsDouble()
+        return OneUnit(kind, exponent, unit.getScale(), unit.getMultiplier())
