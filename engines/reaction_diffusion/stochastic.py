@@ -20,16 +20,17 @@ from engines.reaction_diffusion.system import Additions, Floats, Flows, Integers
 
 _STREAMS = (r.TIMES_STREAM, r.CHOICES_STREAM, r.SECOND_STREAM, r.DRAWS_STREAM)
 _SAVED = (
-    "counts", "numbers", "sizes", "debts", "levels", "positions", "members", "blocks", "free", "group_sizes", "active", "last_inputs",
+    "counts", "numbers", "last_inputs",
+    "sizes", "debts", "levels", "positions", "members", "blocks", "free", "group_sizes", "active",
 )  # fmt: skip
 
 
 class Stochastic:
     """Replicas of a system at a point of time.
 
-    Each replica has streams of random numbers of its own, which it counts; so nothing depends on windows, on threads, or on how many
-    replicas there are. States of models, which are no molecules, follow their equations with numbers held as they are at the end of
-    a step (Runge-Kutta of order 4 over ``dt``); rates that depend on them change from step to step.
+    Each replica has streams of random numbers of its own, which it counts; so nothing depends on windows, on threads, or on how
+    many replicas there are. States of models, which are no molecules, follow their equations with numbers held as they are at the
+    end of a step (Runge-Kutta of order 4 over ``dt``); rates that depend on them change from step to step.
     """
 
     def __init__(
@@ -51,10 +52,9 @@ class Stochastic:
         stamp(stochastic_steps)
         if not is_kept(stochastic_steps.run):
             log.info("compiling the stochastic solver (once on this machine)")
-        self._system, self._epsilon = system, float(epsilon)
-        self._tables = Tables(system, flows, method == "exact", log)
-        many = stochastic_steps.ONE if self._tables.is_direct else stochastic_steps.MANY
-        self._way = many if method == "exact" else stochastic_steps.LEAPING
+        self._system, self._epsilon = system, float(epsilon) if method == "tau_leaping" else 0.0
+        self._tables = Tables(system, flows, self._epsilon > 0.0, log)
+        self._way = stochastic_steps.ONE if self._tables.is_direct else stochastic_steps.MANY
         self._run, self._states = stochastic_steps.run, (stochastic_steps.LOADED, stochastic_steps.RUNNING)
         self._views = (
             views.starts, views.places, views.weights, views.every, views.is_mean,
@@ -79,6 +79,9 @@ class Stochastic:
         propensities, coefficients, scratch = tables.sizes
         room = -(-rows // r.BLOCK) + 1  # blocks that a group may have
         blocks = room + min(r.GROUPS, rows)
+        channels, length = propensities, system.ledgers + r.LEDGER_COUNT * len(system.shared)
+        if not self._epsilon:
+            channels = length = 0
         if tables.is_direct:
             rows, room, blocks = 0, 1, 1
         shapes: dict[str, tuple[int, type]] = {
@@ -86,6 +89,7 @@ class Stochastic:
             "numbers": (r.NUMBER_LENGTH, np.float64),
             "sizes": (classes, np.int64),
             "sums": (classes, np.float64),
+            "needed": (classes, np.int64),
             "debts": (places, np.int32),
             "exponentials": (r.BATCH, np.float64),
             "uniforms": (r.BATCH, np.float64),
@@ -99,9 +103,14 @@ class Stochastic:
             "group_sizes": (r.GROUPS, np.int64),
             "active": (r.GROUPS + 1, np.int32),
             "source_sums": (int(tables.fixed[r.SOURCES]), np.float64),
+            "means": (length, np.float64),
+            "variances": (length, np.float64),
+            "intensities": (channels, np.float64),
             "scratch": (scratch, np.float64),
         }
-        self._work = {name: np.zeros((replicas, max(1, size)), kind) for name, (size, kind) in shapes.items()}
+        self._work: dict[str, NDArray[Any]] = {
+            name: np.zeros((replicas, max(1, size)), kind) for name, (size, kind) in shapes.items()
+        }
         self._work["levels"][:] = -1
         self._work["free"][:] = np.arange(blocks)
         self._work["counts"][:, r.FREE_COUNT] = blocks
@@ -208,14 +217,10 @@ class Stochastic:
         return (1.25 * most).astype(np.int64) + 64
 
     def _grown(self) -> Integers:
-        """(classes,) room for the entries that are there, those that queue, and as many again."""
-        room, ways = np.diff(self._list_starts), self._tables.ways
-        more = np.zeros_like(room)
-        for counts, queue in zip(self._work["counts"], self._work["queue"], strict=True):
-            pairs = queue[: 2 * counts[r.QUEUED]].reshape(-1, 2)
-            classes = ways.kind_classes[ways.kinds.reshape(-1)[pairs[:, 0]]]
-            more = np.maximum(more, np.bincount(classes, pairs[:, 1], len(room)).astype(np.int64))
-        return np.where(more > 0, 2 * room + more, room)
+        """(classes,) room for the entries that are there and those that had none, and as many again."""
+        room, needed = np.diff(self._list_starts), self._work["needed"].max(axis=0)
+        self._work["needed"][:] = 0
+        return np.where(needed > room, 2 * needed, room)
 
     def _join(self, additions: Additions | Sequence[Additions]) -> tuple[tuple[NDArray[Any], ...], Integers]:
         """All additions in one, and (replicas, 2) where those of each begin and end."""
@@ -262,9 +267,7 @@ class Stochastic:
         saved = {name: self._work[name].copy() for name in _SAVED if name in self._work}
         sizes, starts = self._work["sizes"], self._list_starts
         lists = self._work["lists"]
-        parts = [
-            lists[k, starts[c] : starts[c] + sizes[k, c]] for k in range(self._replicas) for c in range(len(starts) - 1)
-        ]
+        parts = [lists[k, starts[c] : starts[c] + sizes[k, c]] for k in range(self._replicas) for c in range(len(starts) - 1)]
         saved["lists"] = np.concatenate([np.empty(0, np.int32), *parts])
         return saved
 
@@ -279,7 +282,9 @@ class Stochastic:
                 self._work[name][:] = state[name]
             else:
                 why = f"{name} are {state[name].shape}, not {self._work[name].shape}"
-                raise CosimError("the saved state is of another system", why=why, mend="load it into the scenario it was saved from")
+                raise CosimError(
+                    "the saved state is of another system", why=why, mend="load it into the scenario it was saved from"
+                )
         counts, starts = self._work["counts"], self._list_starts
         counts[:, r.STARTED] = np.minimum(counts[:, r.STARTED], self._states[0])
         if len(starts) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from engines.reaction_diffusion.ways_out import WaysOut, ways_out
 
 MOST_DIRECT = 64
 """Channels up to which all propensities of one voxel are worked out anew after an event."""
+
+_OF_LAWS = 4
+"""Order that rate laws count as in the choice of leaps: as steep as n^4."""
 
 
 class Tables:
@@ -33,13 +37,13 @@ class Tables:
         Numbers of propensities, coefficients and scratch that a replica needs.
     """
 
-    def __init__(self, system: System, flows: Flows, is_exact: bool, log: logging.Logger) -> None:
+    def __init__(self, system: System, flows: Flows, leaps: bool, log: logging.Logger) -> None:
         self.system = system
         self.fixed = np.zeros(r.FIXED, np.int64)
-        self._kept: list[NDArray] = []
+        self._kept: list[NDArray[Any]] = []
         self.patches = [patch for patch in system.patches if len(patch.voxels)]
-        self.is_direct = is_exact and _is_simple(system, self.patches)
-        self.ways = ways_out(system, is_listed=is_exact and not self.is_direct)
+        self.is_direct = _is_simple(system, self.patches)
+        self.ways = ways_out(system, is_listed=leaps or not self.is_direct)
         self._write_numbers(flows)
         self._write_ways(self.ways)
         self._write_rows(log)
@@ -49,9 +53,9 @@ class Tables:
 
     # -- pieces ----------------------------------------------------------------------------------------------------
 
-    def _keep(self, entry: int, values: Iterable[float] | NDArray, kind: type) -> NDArray:
+    def _keep(self, entry: int, values: Iterable[float] | NDArray[Any], kind: type) -> NDArray[Any]:
         """An array that lasts as long as the record that has its address; at least one number, so that it has one."""
-        array = np.ascontiguousarray(values, kind).reshape(-1)
+        array: NDArray[Any] = np.ascontiguousarray(values, kind).reshape(-1)
         array = array if len(array) else np.zeros(1, kind)
         self._kept.append(array)
         self.fixed[entry] = array.ctypes.data
@@ -97,7 +101,7 @@ class Tables:
         patches = np.zeros((len(self.patches), r.PATCH), np.int64)
         columns: list[Integers] = []
         kinds, which = _kinds_of_rows(system, self.patches)
-        first = propensities = coefficients = channels = inputs = scratch = 0
+        first = propensities = coefficients = channels = species = inputs = scratch = 0
         for number, patch in enumerate(self.patches):
             chemistry, count = patch.chemistry, len(patch.voxels)
             own = rows[first : first + count]
@@ -112,12 +116,14 @@ class Tables:
             own[:, r.ROW_MEASURES] = 5 * mine
             own[:, r.ROW_OUTPUTS] = patch.outputs + number_of * len(chemistry.outputs)
             columns.append(np.asarray(patch.inputs, np.int64).reshape(-1))
-            self._write_patch(patches[number], patch, first, channels, log)
+            self._write_patch(patches[number], patch, log)
+            patches[number, [r.FIRST_ROW, r.FIRST_CHANNEL, r.SPECIES_FIRST]] = first, channels, species
             first += count
             propensities += count * len(chemistry.channels)
             coefficients += (int(shared.max()) + 1) * len(chemistry.channels)
             inputs += count * len(chemistry.inputs)
             channels += len(chemistry.channels)
+            species += len(chemistry.species)
             numbers = len(chemistry.species) + len(chemistry.states)
             behind = max(len(chemistry.channels), 3 * numbers, len(chemistry.outputs))
             scratch = max(scratch, numbers + len(chemistry.inputs) + behind)
@@ -127,14 +133,13 @@ class Tables:
         self._keep(r.INPUT_COLUMNS, np.concatenate([np.empty(0, np.int64), *columns]), np.int64)
         self._keep(r.MEASURES, kinds, np.float64)
 
-    def _write_patch(self, record: Integers, patch: Patch, first: int, channels: int, log: logging.Logger) -> None:
+    def _write_patch(self, record: Integers, patch: Patch, log: logging.Logger) -> None:
         chemistry = patch.chemistry
         shared, values = (np.ascontiguousarray(array) for array in (patch.shared.astype(np.int64), chemistry.values))
         shared, values = (array if len(array) else np.zeros(1, array.dtype) for array in (shared, values))
         self._kept += [shared, values]
         compiled = chemistry.compiled(log)
-        record[r.FIRST_CHANNEL], record[r.CHANNEL_COUNT] = channels, len(chemistry.channels)
-        record[r.FIRST_ROW], record[r.ROW_COUNT] = first, len(patch.voxels)
+        record[r.CHANNEL_COUNT], record[r.ROW_COUNT] = len(chemistry.channels), len(patch.voxels)
         record[r.SPECIES_COUNT], record[r.SHARED_COUNT] = len(chemistry.species), len(patch.shared)
         record[r.STATE_COUNT], record[r.INPUT_COUNT] = len(chemistry.states), len(chemistry.inputs)
         record[r.SHARED_LIST], record[r.VALUES] = shared.ctypes.data, values.ctypes.data
@@ -179,6 +184,9 @@ class Tables:
         self._keep(r.ON_STARTS, _starts(on), np.int32)
         self._keep(r.ON, [c for some in on for c in some], np.int32)
         self._keep(r.IS_LAW, is_law, np.int32)
+        orders = [pair for patch in self.patches for pair in _orders(patch)]
+        self._keep(r.ORDERS, [order for order, _ in orders], np.int32)
+        self._keep(r.OWN_ORDERS, [own for _, own in orders], np.int32)
         self.most_changes = max((len(some) for some in changes), default=0)
 
     def _write_direct(self) -> None:
@@ -257,6 +265,16 @@ def _rests(patch: Patch) -> list[set[int]]:
     for channel in patch.chemistry.channels:
         places = {place for place in channel.rests_on if place < len(patch.chemistry.species)}
         found.append(places | set(np.flatnonzero(channel.reactants).tolist()))
+    return found
+
+
+def _orders(patch: Patch) -> list[tuple[int, int]]:
+    """Of each species the highest order of reactions that depend on it, and its own share of that; of rate laws 4."""
+    found = [(0, 0)] * len(patch.chemistry.species)
+    for channel, rests in zip(patch.chemistry.channels, _rests(patch), strict=True):
+        for species in rests:
+            mine = (int(channel.reactants.sum()), int(channel.reactants[species])) if channel.is_mass_action else (_OF_LAWS, 1)
+            found[species] = max(found[species], mine)
     return found
 
 

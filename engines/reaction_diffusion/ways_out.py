@@ -159,9 +159,7 @@ class _Found:
         chances = np.cumsum(rates, axis=1) / bounds[levels][:, None]
         return self._add_kinds(chances, np.where(rates > 0.0, goals, STAYS), first + levels)
 
-    def add_sources(
-        self, species: int, places: Integers, voxels: int, rates: Floats, goals: Integers, columns: Integers
-    ) -> None:
+    def add_sources(self, species: int, places: Integers, voxels: int, rates: Floats, goals: Integers, columns: Integers) -> None:
         total = rates.sum(axis=1)
         chances = np.cumsum(rates, axis=1) / np.where(total > 0.0, total, 1.0)[:, None]
         kinds = self._add_kinds(chances, np.where(rates > 0.0, goals, STAYS), np.full(len(places), -1))

@@ -54,6 +54,8 @@ class Reactions:
 
     def _refuse_misfits(self) -> None:
         described, fault = self._described, self._checker.fault
+        if not described.species and not described.states:
+            fault("there is nothing in it", "title", mend="name what reacts under species")
         for name in described.noise:
             fault("states have no noise here", "noise", name, mend="leave it out; single molecules react at random by themselves")
         for name, state in described.states.items():

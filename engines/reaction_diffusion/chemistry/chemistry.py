@@ -159,8 +159,8 @@ class Chemistry:
 
     def conservation(self) -> Integers:
         """(laws, species) weights of all independent sums that no reaction changes, whole numbers."""
-        changes = [channel.change for channel in self.channels] or [np.zeros(len(self.species), np.int64)]
-        return laws_of(np.array(changes, np.int64))
+        changes = np.array([channel.change for channel in self.channels], np.int64)
+        return laws_of(changes.reshape(-1, len(self.species)))
 
     def bound(self, name: str) -> Integers:
         """(species,) how many molecules of a species one of each other species has bound, as the models claim."""

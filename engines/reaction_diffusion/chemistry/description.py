@@ -70,7 +70,7 @@ class ReactionDescription(Description):
 
     symbols: ClassVar[tuple[str, ...]] = ("species", "states", "parameters", "inputs")
 
-    species: Annotated[dict[str, ModelSpecies], Field(min_length=1)]
+    species: dict[str, ModelSpecies] = {}
     states: dict[str, State] = {}
     derivatives: dict[str, str | float] = {}
     inputs: dict[str, ModelInput] = {}  # type: ignore[assignment]  # each is an Input

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from cosim.sdk import CosimError, Params, Unit
 from cosim.sdk.units import told
 from engines.compartmental_neurons.morphology.regions import listed
-from engines.reaction_diffusion.geometry.boundaries import Boundary, permeability_of
+from engines.reaction_diffusion.geometry.boundaries import Boundaries, permeability_of
 from engines.reaction_diffusion.geometry.mesh import Grid, Mesh, Walls
 
 Micrometres = Annotated[float, Unit("um")]
@@ -39,7 +39,7 @@ class Box(Params):
     ]
     thickness: Annotated[Length, Field(description="along axes that size leaves out, in which there is one voxel around 0")] = 1.0
     boundaries: Annotated[
-        Boundary | dict[str, Boundary | tuple[Boundary, Boundary]],
+        Boundaries,
         Field(description="of all sides; or by axis, {x: [absorbing, reflecting]}: at its lower and its upper end"),
     ] = "reflecting"
     volume_fraction: Annotated[float, Field(gt=0, le=1, description="of fluid in which molecules are; 0.2 in cortex")] = 1.0

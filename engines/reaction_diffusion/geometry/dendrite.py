@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -77,7 +78,8 @@ class Dendrite(Params):
         cut = _Cut(morphology, every, self)
         mask = cut.regions().mask(self.within)
         if not mask.any():
-            raise CosimError("the dendrite has no voxel", why=f"nothing of it is in {self.within!r}")
+            why = f"the cell has nothing in {self.within!r}; its labels are {', '.join(morphology.labels)}"
+            raise CosimError("the dendrite has no voxel", why=why, mend="another region under in")
         if not mask.all():  # joints are those of the sections that there are
             every[:] = False
             every[cut.sections[mask]] = True
@@ -131,7 +133,7 @@ class _Cut:
 
     def regions(self) -> Regions:
         """Of all voxels of the kept sections, as pieces of cable."""
-        return Regions(self._morphology, self._compartments())
+        return Regions(self._morphology, self._compartments)
 
     def mesh(self, mask: Mask) -> Mesh:
         """Those voxels of which the mask says so; where others begin is an end."""
@@ -148,7 +150,7 @@ class _Cut:
                 (self._ends[0].volume, self._ends[2].volume), (self._along[0].area, self._along[2].area)
             )
         )  # fmt: skip
-        whole = self._compartments()
+        whole = self._compartments
         own = Compartments(parent, openings, *(getattr(whole, name)[inside] for name in _KEPT))
         return Mesh(
             "dendrite",
@@ -202,9 +204,7 @@ class _Cut:
 
     def _whole_voxels(self, section: int, joint_before: bool, joint_behind: bool) -> int:
         joints = joint_before + joint_behind
-        exact = (
-            float(self._lengths[section]) / self._dendrite.max_length - joints / 2 - 1e-6
-        )  # 10.0000001 of them are 10
+        exact = float(self._lengths[section]) / self._dendrite.max_length - joints / 2 - 1e-6  # 10.0000001 of them are 10
         return max(math.ceil(exact), 0 if joints == 2 else 1)
 
     # -- links ----------------------------------------------------------------------------------------------------------------
@@ -282,7 +282,9 @@ class _Cut:
             openings = 1.0 / resistances
         return Walls(voxels.astype(np.int64), np.ones((len(voxels), 1)), openings, permeability * areas)
 
+    @cached_property
     def _compartments(self) -> Compartments:
+        """All voxels as pieces of cable."""
         pieces, main = self._pieces, self._main
         length = (pieces.stop - pieces.start) * self._lengths[pieces.section]
         lengths = summed(pieces.voxel, length, self._count)

@@ -38,10 +38,13 @@ class Graded(Params):
 
     @model_validator(mode="after")
     def _readable(self) -> Graded:
-        unknown = sorted(as_fault(lambda: read(self.along)).names() - set(PLACES))
-        if unknown:
-            raise ValueError(f"{self.along!r} names {unknown[0]!r}; {did_you_mean(unknown[0], PLACES)}")
+        as_fault(self._refuse_unknown)
         return self
+
+    def _refuse_unknown(self) -> None:
+        unknown = sorted(read(self.along).names() - set(PLACES))
+        if unknown:
+            raise CosimError(f"{self.along!r} names {unknown[0]!r}", mend=did_you_mean(unknown[0], PLACES))
 
     def values(self, mesh: Mesh) -> Floats:
         """(voxels,) µm²/ms; 0 where a voxel has no volume.

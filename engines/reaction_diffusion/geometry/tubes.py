@@ -57,9 +57,10 @@ class Tubes:
         self._diameters = np.concatenate([diameters for _, diameters in outlines])
         self._lengths = np.array([section.length for section in sections])
         number = np.repeat(np.arange(len(sections)), sizes)
+        self._ends = np.cumsum(sizes)[:-1]
         self._order = number + self._arc / self._lengths[number]  # never falls: k to k + 1 along section k
         volume, resistance, _ = self._up_to(np.arange(len(self._arc) - 1), self._arc[1:])
-        self._volume, self._resistance = self._sums(volume, number), self._sums(resistance, number)
+        self._volume, self._resistance = self._sums(volume), self._sums(resistance)
 
     def up_to(self, section: Integers, at: Floats) -> Inside:
         """From the start of each given section to ``at``, 0 to 1, of it."""
@@ -82,12 +83,11 @@ class Tubes:
             np.where(is_thick, shell[0], core[0]), np.where(is_thick, shell[1], core[1]), np.where(is_thick, shell[2], core[2])
         )  # fmt: skip
 
-    def _sums(self, values: Floats, number: Integers) -> Floats:
-        """(points,) sums of the pieces before each point of the same section."""
-        values = np.where(number[1:] == number[:-1], values, 0.0)  # from the end of a section to the start of the next is nothing
-        sums = np.concatenate([[0.0], np.cumsum(values)])
-        up_to: Floats = sums - sums[self._first[number]]
-        return up_to
+    def _sums(self, values: Floats) -> Floats:
+        """(points,) sums of the pieces before each point of the same section, which a thin one elsewhere does not blur."""
+        before = np.concatenate([[0.0], values])
+        before[self._first] = 0.0  # from the end of a section to the start of the next is nothing
+        return np.concatenate([np.cumsum(part) for part in np.split(before, self._ends)])
 
 
 def _of_core(a: Floats, b: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:

@@ -36,8 +36,9 @@ LINES, TREE, UPTAKE, HELD_UPTAKE = range(4)
     OUTPUTS, OUTPUT_AT,  # how many; at in the state
     KEPT,  # at in the step sizes
     IS_HELD,  # list: of every row and shared species whether it is held; or -1
+    IS_STILL,  # whether nothing reacts
     PATCH,
-) = range(21)  # fmt: skip
+) = range(22)  # fmt: skip
 
 BLOCK = 3
 """Whole numbers of a block of lines among TABLES."""

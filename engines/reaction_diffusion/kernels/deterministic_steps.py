@@ -15,6 +15,7 @@ from engines.reaction_diffusion.kernels.deterministic_records import (
     INPUT_COLUMNS,
     INPUTS,
     IS_HELD,
+    IS_STILL,
     JACOBIAN,
     KEPT,
     MEASURES,
@@ -33,7 +34,7 @@ from engines.reaction_diffusion.kernels.deterministic_records import (
     WIDTH,
 )
 from engines.reaction_diffusion.kernels.diffusion import note, settle, sweep
-from engines.reaction_diffusion.kernels.rosenbrock import react
+from engines.reaction_diffusion.kernels.reactions import react
 from engines.reaction_diffusion.kernels.watching import is_due, watch
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
@@ -63,11 +64,11 @@ def run(
     sweeps, patches, table, numbers
         See ``deterministic_records``.
     kept, carries
-        Step sizes of voxels that react, and what rounding has kept from ledgers.
+        What voxels that react keep for the next step, and what rounding has kept from ledgers.
     parts, work
         Memory to work in.
     fault
-        (5,) what went wrong, or 0; the number in the voxel, the step, the patch and the row.
+        (5,) what went wrong, or 0; the number in the voxel, the step, the patch (or -1, and the place in the state), the row.
     clamp_factors
         Molecules of a mol/m³ in a voxel.
     sums
@@ -81,10 +82,10 @@ def run(
             flow_columns, flow_places, flow_ledgers, shares,
             clamp_columns, clamp_places, clamp_ledgers, clamp_factors,
         )  # fmt: skip
-        if is_due(step, False, has_means, grain):
-            if uses_outputs:
-                observe(state, inputs, step, patches, table, numbers, work)
-            watch(state, step, False, starts, places, weights, every, is_mean, sums, first, stride, out)
+        show(
+            state, inputs, step, False, patches, table, numbers, work,
+            starts, places, weights, every, is_mean, uses_outputs, has_means, grain, sums, first, stride, out,
+        )  # fmt: skip
         for s in range(half):
             sweep(state, numbers, table, sweeps[s], 0, sweeps[s, UNITS], parts, work)
             settle(state, sweeps[s], parts, carries, ledgers)
@@ -99,11 +100,23 @@ def run(
         for s in range(half, len(sweeps)):
             sweep(state, numbers, table, sweeps[s], 0, sweeps[s, UNITS], parts, work)
             settle(state, sweeps[s], parts, carries, ledgers)
-        if is_due(step, True, has_means, grain):
-            if uses_outputs:
-                observe(state, inputs, step, patches, table, numbers, work)
-            watch(state, step, True, starts, places, weights, every, is_mean, sums, first, stride, out)
+        show(
+            state, inputs, step, True, patches, table, numbers, work,
+            starts, places, weights, every, is_mean, uses_outputs, has_means, grain, sums, first, stride, out,
+        )  # fmt: skip
     look(state, ledgers, fault)
+
+
+@_kernel
+def show(
+    state, inputs, step, is_end, patches, table, numbers, work,
+    starts, places, weights, every, is_mean, uses_outputs, has_means, grain, sums, first, stride, out,
+):  # fmt: skip
+    """What is watched at the start or the end of a step, if anything is."""
+    if is_due(step, is_end, has_means, grain):
+        if uses_outputs:
+            observe(state, inputs, step, patches, table, numbers, work)
+        watch(state, step, is_end, starts, places, weights, every, is_mean, sums, first, stride, out)
 
 
 @_kernel
@@ -159,6 +172,8 @@ def come_in(
 @_kernel
 def react_rows(state, inputs, step, dt, tolerance, record, table, numbers, kept, first, last, parts, work, fault):
     """Reactions of some voxels of a patch over a step."""
+    if record[IS_STILL]:
+        return
     species, shared = record[SPECIES], record[SHARED]
     count, width = species + record[STATES], record[WIDTH]
     u, held = np.empty(max(record[INPUTS], 1)), np.zeros(count, np.bool_)
@@ -209,7 +224,7 @@ def _take(state, record, table, voxel, own, x):
 @_kernel
 def settle_reactions(state, record, table, parts, carries, ledgers):
     """Note what reactions have taken of species that are held."""
-    if record[IS_HELD] < 0:
+    if record[IS_HELD] < 0 or record[IS_STILL]:
         return
     for row in range(record[ROWS]):
         for k in range(record[SHARED]):

@@ -236,8 +236,8 @@ def take_of_class(fixed, work, state, c, x):
 
 
 @_kernel
-def run_events(fixed, work, state):
-    """All events until the time that is left of the step is over; SOUND, or why it stopped before."""
+def run_events(fixed, work, state, limit):
+    """All events until the time that is left of the step is over, or there were ``limit``; SOUND, or why it stopped before."""
     counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
     exponentials, uniforms = float64s(work[EXPONENTIALS]), float64s(work[UNIFORMS])
     lists, sizes, sums = int32s(work[LISTS]), int64s(work[SIZES]), float64s(work[SUMS])
@@ -248,10 +248,8 @@ def run_events(fixed, work, state):
     total, inverse, ghosts = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS]
     while True:
         passed = left * inverse
-        if passed >= time:
-            left = max(0.0, left - total * time)
-            time = 0.0
-            break
+        if passed >= time or events >= limit:
+            break  # numba 0.68: a number of the loop that is set on the way out has a wrong value within it, so nothing is
         time -= passed
         x = uniforms[at] * total
         counts[AT] = at
@@ -315,8 +313,11 @@ def run_events(fixed, work, state):
         tally(fixed, work)
         total, inverse, ghosts = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS]
         if counts[QUEUED] > 0 or counts[FAULT] != SOUND:
-            break
-    numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS] = left, time, at, events
+            break  # in the middle of a step, to go on from here
+    is_over = counts[QUEUED] == 0 and counts[FAULT] == SOUND and left * inverse >= time
+    numbers[LEFT] = max(0.0, left - total * time) if is_over else left
+    numbers[TIME] = 0.0 if is_over else time
+    counts[AT], counts[EVENTS] = at, events
     if counts[FAULT] != SOUND:
         return counts[FAULT]
     return FULL if counts[QUEUED] > 0 else SOUND

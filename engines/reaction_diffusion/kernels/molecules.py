@@ -24,10 +24,12 @@ from engines.reaction_diffusion.kernels.records import (
     LEDGER_COUNT,
     LIST_STARTS,
     LISTS,
+    NEEDED,
     NUMBERS,
     QUEUE,
     QUEUED,
     ROWS_SUM,
+    SHARED,
     SIZES,
     SOURCE_SUM,
     SUMS,
@@ -82,6 +84,7 @@ def enter(fixed, work, place, number):
         queue, queued = int64s(work[QUEUE]), counts[QUEUED]
         queue[2 * queued], queue[2 * queued + 1] = place, number - fitting
         counts[QUEUED] = queued + 1
+        int64s(work[NEEDED])[c] += size + number
 
 
 @_kernel
@@ -121,16 +124,29 @@ def enter_queued(fixed, work):
 
 
 @_kernel
-def enter_all(fixed, work, state, places):
-    """The lists of a state: of every place in order."""
+def enter_all(fixed, work, state):
+    """The lists of a state, place by place; whether they have room."""
     counts, debts, kinds = int64s(work[COUNTS]), int32s(work[DEBTS]), int32s(fixed[WAYS_OUT])
+    starts, needed, classes = int64s(work[LIST_STARTS]), int64s(work[NEEDED]), int32s(fixed[KIND_CLASSES])
+    for c in range(fixed[CLASSES]):
+        needed[c] = 0
+    for place in range(fixed[SHARED] * fixed[VOXELS]):
+        if kinds[2 * place] >= 0:
+            needed[classes[kinds[2 * place]]] += int(state[place])
+    has_room = True
+    for c in range(fixed[CLASSES]):
+        has_room &= needed[c] <= starts[c + 1] - starts[c]
+    if not has_room:
+        return False
     counts[GHOSTS] = 0
     for c in range(fixed[CLASSES]):
+        needed[c] = 0
         resize(fixed, work, c, 0)
-    for place in range(places):
+    for place in range(fixed[SHARED] * fixed[VOXELS]):
         debts[place] = 0
         if kinds[2 * place] >= 0 and state[place] > 0.0:
             enter(fixed, work, place, int(state[place]))
+    return True
 
 
 @_kernel

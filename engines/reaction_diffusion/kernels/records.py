@@ -26,40 +26,43 @@ from __future__ import annotations
     MOVED_STARTS, MOVED,  # of each channel: channels whose propensity one event moves
     ON_STARTS, ON,  # of each patch and shared species: channels that it moves
     IS_LAW,  # int32 of each channel
+    ORDERS, OWN_ORDERS,  # int32 of each patch and species: highest order of its reactions, and how often it is in that
     FLOW_COLUMNS, FLOW_PLACES, FLOW_LEDGERS, FLOW_SHARES,
     ONE_PLACES, ONE_COUNT, ONE_CHANNELS, ONE_FACTORS, ONE_LESS, ONE_RATES, ONE_STARTS, ONE_AT, ONE_AMOUNTS,  # see ``direct``
     FIXED,
-) = range(53)  # fmt: skip
+) = range(55)  # fmt: skip
 
 ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW_OUTPUTS, ROW = range(9)
 """Its voxel; where its own numbers begin; its patch; where its propensities, coefficients, columns, measures and outputs begin."""
 
 (
-    FIRST_CHANNEL, CHANNEL_COUNT, FIRST_ROW, ROW_COUNT, SPECIES_COUNT, SHARED_COUNT, STATE_COUNT, INPUT_COUNT,
+    FIRST_CHANNEL, CHANNEL_COUNT, SPECIES_FIRST, FIRST_ROW, ROW_COUNT, SPECIES_COUNT, SHARED_COUNT, STATE_COUNT, INPUT_COUNT,
     SHARED_LIST,  # address of int64: numbers of its shared species
     SLOPES, COEFFICIENTS_OF, LAWS, OBSERVE, VALUES, IS_CONSTANT, HAS_LAWS, OUTPUT_COUNT, PATCH,
-) = range(18)  # fmt: skip
+) = range(19)  # fmt: skip
 
 (
     TIMES_STREAM, CHOICES_STREAM, SECOND_STREAM, DRAWS_STREAM,
     LISTS, LIST_STARTS, SIZES, SUMS, DEBTS,  # int32 places; int64 of classes and one more; int64; 1/s; int32 of each place
+    NEEDED,  # int64 of each class: entries for which there was no room
     EXPONENTIALS, UNIFORMS,  # numbers of a batch
     PROPENSITIES, COEFFICIENTS,
     LEVELS, POSITIONS,  # int32 of each row: its group or -1, and where it stands among members
     MEMBERS, BLOCKS, FREE, ROOM,  # int32: members, block by block; blocks of each group; free blocks; blocks of a group at most
     GROUP_SIZES, ACTIVE,  # int64 of each group; int32 groups with members, largest first
     SOURCE_SUMS,  # numbers, 1/s of this source and those before
-    QUEUE, QUEUE_ROOM,  # int64 pairs: place and how many molecules a full list had no room for
+    QUEUE,  # int64 pairs: place and how many molecules a full list had no room for
     COUNTS, NUMBERS,  # see below
+    MEANS, VARIANCES, INTENSITIES,  # numbers of ``leaps``: of places and ledgers, and of channels
     LAST_INPUTS, SCRATCH,  # the row of inputs that coefficients are of; numbers
     WORK,
-) = range(29)  # fmt: skip
+) = range(32)  # fmt: skip
 
 (
-    COUNTER, AT, GHOSTS, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED,
+    COUNTER, AT, GHOSTS, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED, STALE,
     STEP, PHASE, ADDED,  # where a call stopped, to go on
     FAULT, FAULT_ROW, FAULT_CHANNEL, LEAPS, COUNT_LENGTH,
-) = range(17)  # fmt: skip
+) = range(18)  # fmt: skip
 
 LEFT, TIME, ROWS_SUM, SOURCE_SUM, TOTAL, INVERSE, NUMBER_LENGTH = range(7)
 """Of a unit exponential until the next event; s left of the step; 1/s of all rows, sources, and everything; s."""

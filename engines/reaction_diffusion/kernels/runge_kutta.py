@@ -1,8 +1,8 @@
-"""A step of reactions that are not stiff: the explicit method of order 5 with an embedded one of order 4 of Dormand and Prince (1980).
+"""A step of reactions that are not stiff: the explicit method of order 5, with one of order 4 in it, of Dormand and Prince (1980).
 
     k_i = f(x + h sum_(j<i) a_ij k_j),    x' = x + h sum_j a_7j k_j,    error h sum_j e_j k_j
 
-Its last slope is the first of the next step.
+Its last slopes are the first of the next step.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -13,9 +13,9 @@ from numba import njit
 
 from engines.compartmental_neurons.kernels.eight import LANES, fused, load, same, store
 from engines.reaction_diffusion.kernels.addresses import call, place
-from engines.reaction_diffusion.kernels.voxel import allowed_error, freeze
+from engines.reaction_diffusion.kernels.voxel import END, NOW, NUMBERS, RIGHT, STAGES, probe, weigh
 
-STAGES = 7
+COUNT = 7
 POINTS = np.array([
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
     [1 / 5, 0.0, 0.0, 0.0, 0.0, 0.0],
@@ -28,42 +28,28 @@ POINTS = np.array([
 """a_ij"""
 ERRORS = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 """e_j"""
-_inline = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def explicit_step(slopes, x, point, now, k, ratios, floors, frozen, held, holds, u, p, m, step, tolerance, count, width):
-    """Try a step: ``point`` is x after it, ``k`` ends with the slopes there.
+def explicit_step(slopes, work, u, p, m, held, holds, step, tolerance, floors, count, width):
+    """Try a step from the numbers of a voxel and their slopes; the largest error over what is allowed.
 
-    Parameters
-    ----------
-    x, point, now
-        Numbers, those after the step, and slopes at its start.
-    ratios
-        (width,) errors over what is allowed.
-
-    Returns
-    -------
-    The largest of the ratios; infinite where a number is not finite.
+    ``END`` has the numbers after it, and the last of the stages the slopes there.
     """
+    x, end, k = place(work, NUMBERS * width), place(work, END * width), place(work, STAGES * width)
+    now, right = place(work, NOW * width), place(work, RIGHT * width)
     for c in range(0, width, LANES):
         store(k, c, load(now, c))
-    for stage in range(1, STAGES):
+    for stage in range(1, COUNT):
         for c in range(0, width, LANES):
             total = same(POINTS[stage, 0]) * load(k, c)
             for j in range(1, stage):
                 total = fused(same(POINTS[stage, j]), load(k, j * width + c), total)
-            store(point, c, fused(same(step), total, load(x, c)))
-        if holds:
-            _keep(x, point, ratios, width, stage)
-            freeze(point, frozen, held, count)
-        call(slopes, point, u, p, m, place_of(k, stage * width))
-    if holds:
-        for c in range(0, width, LANES):
-            store(point, c, load(ratios, c))
+            store(end, c, fused(same(step), total, load(x, c)))
+        call(slopes, probe(work, END, held, holds, count, width), u, p, m, place(work, (STAGES + stage) * width))
     for c in range(0, width, LANES):
         total = same(ERRORS[0]) * load(k, c)
-        for j in range(1, STAGES):
+        for j in range(1, COUNT):
             total = fused(same(ERRORS[j]), load(k, j * width + c), total)
-        store(ratios, c, same(step) * total)
-    return allowed_error(x, point, ratios, floors, tolerance, count, width)
+        store(right, c, same(step) * total)
+    return weigh(work, right, floors, same(tolerance), count, width)

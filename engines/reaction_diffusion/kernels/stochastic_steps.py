@@ -7,6 +7,7 @@ from numba import njit
 
 from engines.reaction_diffusion.kernels.direct import run_one
 from engines.reaction_diffusion.kernels.events import draw, moved_by, run_events
+from engines.reaction_diffusion.kernels.leaps import run_leaps
 from engines.reaction_diffusion.kernels.memory import behind, call, float64s, int32s, int64s
 from engines.reaction_diffusion.kernels.molecules import change_number, enter_all, enter_queued, tally
 from engines.reaction_diffusion.kernels.poisson import poisson
@@ -60,6 +61,7 @@ from engines.reaction_diffusion.kernels.records import (
     SOURCE_SUMS,
     SOURCES,
     SPECIES_COUNT,
+    STALE,
     STARTED,
     STATE_COUNT,
     STEP,
@@ -73,8 +75,9 @@ from engines.reaction_diffusion.kernels.rows import fill, fill_coefficients, gat
 from engines.reaction_diffusion.kernels.watching import is_due, watch
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-ONE, MANY, LEAPING = range(3)
-"""Ways to go on: events of one voxel, events of many, leaps."""
+ONE, MANY, BY_STATE = range(3)
+"""Ways to go on by events: of one voxel, of many with lists and groups, which follow the state, and of many while those do not."""
+UNLIMITED = 1 << 62
 NEW, LOADED, RUNNING = range(3)
 """Whether tables are to be made of the state, only of what was loaded with it, or are there."""
 
@@ -248,6 +251,8 @@ def _observe(fixed, work, state):
 def _begin_step(fixed, work, state, way, dt, inputs, columns, additions):
     """All that happens at the start of a step."""
     counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
+    if counts[STALE]:
+        way = BY_STATE if way == MANY else way
     step, is_first = counts[STEP], counts[STARTED] != RUNNING
     has_changed = _take_inputs(work, inputs, step, columns)
     if is_first:
@@ -255,7 +260,7 @@ def _begin_step(fixed, work, state, way, dt, inputs, columns, additions):
         if counts[STARTED] == NEW:
             numbers[LEFT] = float64s(work[EXPONENTIALS])[counts[AT]]
             if way == MANY:
-                enter_all(fixed, work, state, fixed[SHARED] * fixed[VOXELS])
+                enter_all(fixed, work, state)
         counts[STARTED] = RUNNING
     if is_first or has_changed:
         _hold(fixed, work, state, way)
@@ -296,12 +301,14 @@ def _run(fixed, work, state, way, epsilon, dt, steps, inputs, columns, additions
                 return counts[FAULT]
             if counts[QUEUED] > 0:
                 return FULL
-        if way == ONE:
-            run_one(fixed, work, pointer)
-        elif way == MANY:
-            status = run_events(fixed, work, pointer)
-            if status != SOUND:
-                return status
+        if epsilon > 0.0:
+            status = run_leaps(fixed, work, pointer, way, epsilon)
+        elif way == ONE:
+            status = run_one(fixed, work, pointer, UNLIMITED)
+        else:
+            status = run_events(fixed, work, pointer, UNLIMITED)
+        if status != SOUND:
+            return status
         _move_states(fixed, work, pointer, dt)
         _watch(fixed, work, state, pointer, True, views, sums, first, stride, out)
         counts[PHASE] = 0
@@ -312,12 +319,31 @@ def _run(fixed, work, state, way, epsilon, dt, steps, inputs, columns, additions
 
 
 @_kernel
-def run(fixed_address, works, states, statuses, begin, end, way, epsilon, dt, steps, inputs, additions, edges, views, sums, first, stride, out):
+def run(
+    fixed_address,
+    works,
+    states,
+    statuses,
+    begin,
+    end,
+    way,
+    epsilon,
+    dt,
+    steps,
+    inputs,
+    additions,
+    edges,
+    views,
+    sums,
+    first,
+    stride,
+    out,
+):
     """Move replicas on by some steps.
 
     Parameters
     ----------
-    fixed_address
+    address
         Of the record of the system.
     works, states, sums, out
         (replicas, …) record, state, means under way and rows of each.
@@ -327,7 +353,9 @@ def run(fixed_address, works, states, statuses, begin, end, way, epsilon, dt, st
     begin, end
         Replicas, the last left out.
     way
-        ONE, MANY or LEAPING.
+        ONE or MANY.
+    epsilon
+        By how much of itself a leap may change a propensity; 0: no leaps.
     inputs
         (steps, columns).
     additions
@@ -339,7 +367,7 @@ def run(fixed_address, works, states, statuses, begin, end, way, epsilon, dt, st
     first, stride
         As ``watch`` takes them.
     """
-    fixed, rows, columns = int64s(fixed_address), float64s(inputs.ctypes.data), inputs.shape[1]
+    fixed, rows, columns = int64s(address), float64s(inputs.ctypes.data), inputs.shape[1]
     at_steps, places, amounts, ledgers = additions
     for r in range(begin, end):
         if statuses[r] == SOUND:
