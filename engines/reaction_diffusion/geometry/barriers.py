@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field
 
 from cosim.sdk import CosimError, Params, Unit
 from engines.reaction_diffusion.geometry.boundaries import Permeability
-from engines.reaction_diffusion.geometry.mesh import Floats, Integers, Mesh
+from engines.reaction_diffusion.geometry.grid import Floats, Integers
+from engines.reaction_diffusion.geometry.mesh import Mesh
 from engines.reaction_diffusion.geometry.regions import AnyRegion, mask_of, telling
 
 _ON_A_FACE = 1e-6

@@ -12,7 +12,8 @@ from cosim.sdk import CosimError, Params, Unit
 from cosim.sdk.units import told
 from engines.compartmental_neurons.morphology.regions import listed
 from engines.reaction_diffusion.geometry.boundaries import Boundaries, permeability_of
-from engines.reaction_diffusion.geometry.mesh import Grid, Mesh, Walls
+from engines.reaction_diffusion.geometry.grid import Grid
+from engines.reaction_diffusion.geometry.mesh import Mesh, Walls
 
 Micrometres = Annotated[float, Unit("um")]
 Length = Annotated[float, Unit("um"), Field(gt=0)]

@@ -17,7 +17,8 @@ from cosim.sdk import CosimError, Params, Unit, did_you_mean
 from cosim.sdk.units import told as as_fault
 from engines.equations.expression import read
 from engines.reaction_diffusion.geometry.barriers import Barrier, closed_by
-from engines.reaction_diffusion.geometry.mesh import Floats, Mesh, summed, told
+from engines.reaction_diffusion.geometry.grid import Floats, summed, told
+from engines.reaction_diffusion.geometry.mesh import Mesh
 
 Coefficient = Annotated[float, Unit("um**2/ms"), Field(ge=0)]
 PLACES = ("x", "y", "z", "distance")

@@ -25,7 +25,8 @@ from cosim.sdk.units import told
 from engines.reaction_diffusion.geometry.boundaries import Boundary, permeability_of
 from engines.reaction_diffusion.geometry.box import refuse_too_many
 from engines.reaction_diffusion.geometry.circle import areas_inside, sides_inside
-from engines.reaction_diffusion.geometry.mesh import Circle, Floats, Grid, Integers, Mask, Mesh, Walls, summed
+from engines.reaction_diffusion.geometry.grid import Circle, Floats, Grid, Integers, Mask, summed
+from engines.reaction_diffusion.geometry.mesh import Mesh, Walls
 
 Micrometres = Annotated[float, Unit("um")]
 Length = Annotated[float, Unit("um"), Field(gt=0)]

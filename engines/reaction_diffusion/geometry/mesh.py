@@ -5,28 +5,21 @@ Lengths are in µm and times in ms here; ``diffusion.faces_of`` and ``walls_of``
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Segments, Space
 from engines.compartmental_neurons.morphology.compartments import Compartments
 from engines.compartmental_neurons.morphology.regions import Regions
+from engines.reaction_diffusion.geometry.grid import ON_THE_EDGE, Circle, Floats, Grid, Integers, Mask, told
 from engines.reaction_diffusion.system import Axis
 
 if TYPE_CHECKING:
     from engines.reaction_diffusion.geometry.regions import AnyRegion
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-_ON_THE_EDGE = 1e-9
-"""Of a voxel: rounding of a point that is meant to lie on the edge of the space."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,85 +52,6 @@ class Walls:
         """All pieces of several."""
         names = ("voxels", "squares", "openings", "permeances")
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Voxels that are boxes side by side: number x + shape[0] (y + shape[1] z).
-
-    Attributes
-    ----------
-    lower
-        (3,) µm, the corner with the smallest coordinates.
-    spacing
-        (3,) µm.
-    shape
-        Voxels along x, y and z.
-    """
-
-    lower: Floats
-    spacing: Floats
-    shape: tuple[int, int, int]
-
-    @property
-    def upper(self) -> Floats:
-        """(3,) µm."""
-        upper: Floats = self.lower + self.spacing * np.array(self.shape)
-        return upper
-
-    @property
-    def strides(self) -> tuple[int, int, int]:
-        """By how much numbers grow along x, y and z."""
-        return 1, self.shape[0], self.shape[0] * self.shape[1]
-
-    @property
-    def count(self) -> int:
-        return math.prod(self.shape)
-
-    def centres(self) -> Floats:
-        """(count, 3) µm."""
-        z, y, x = np.indices(self.shape[::-1]).reshape(3, -1)
-        found: Floats = self.lower + self.spacing * (np.stack([x, y, z], axis=1) + 0.5)
-        return found
-
-    def axis(self, direction: int) -> Axis:
-        """Faces between voxels along x (0), y (1) or z (2)."""
-        stride, number = self.strides[direction], np.arange(self.count)
-        along = number // stride % self.shape[direction]
-        return Axis(np.where(along > 0, number - stride, -1), stride)
-
-    def indices(self, voxels: Integers) -> Integers:
-        """(k, 3) places of voxels along x, y and z."""
-        return np.stack([voxels // stride % count for stride, count in zip(self.strides, self.shape, strict=True)], axis=1)
-
-    def voxel_of(self, point: Floats) -> int | None:
-        """The voxel in which a point lies, None outside of all."""
-        slack = _ON_THE_EDGE * self.spacing
-        if (point < self.lower - slack).any() or (point > self.upper + slack).any():
-            return None
-        inside = np.clip(np.floor((point - self.lower) / self.spacing), 0, np.array(self.shape) - 1).astype(np.int64)
-        return int(inside @ np.array(self.strides))
-
-
-@dataclass(frozen=True, eq=False)
-class Circle:
-    """The rim of a disc.
-
-    Attributes
-    ----------
-    centre
-        (3,) µm.
-    radius
-        µm.
-    """
-
-    centre: Floats
-    radius: float
-
-    def distances(self, positions: Floats) -> Floats:
-        """(n,) µm from the middle, in the plane of the disc."""
-        found: Floats = np.hypot(positions[:, 0] - self.centre[0], positions[:, 1] - self.centre[1])
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +182,7 @@ class Mesh:
         found = self.grid.voxel_of(place)
         if self.circle is not None:
             away = float(self.circle.distances(place[None])[0])
-            if found is None or away > self.circle.radius * (1 + _ON_THE_EDGE):
+            if found is None or away > self.circle.radius * (1 + ON_THE_EDGE):
                 height = self.grid.spacing[2]
                 why = (
                     f"it is {away:.4g} um from the middle {told(self.circle.centre)}; the disc ends at {self.circle.radius:.4g} um "
@@ -297,17 +211,6 @@ class Mesh:
     def nearest(self, place: Floats) -> int:
         """The voxel with volume whose place is nearest to a point."""
         return int(np.argmin(np.where(self.active, np.sum((self.positions - place) ** 2, axis=1), np.inf)))
-
-
-def summed(places: Integers, values: Floats, count: int) -> Floats:
-    """(count,) sums of the values that have the same place."""
-    found: Floats = np.bincount(places, values, count).astype(np.float64)
-    return found
-
-
-def told(place: Any) -> str:
-    """``[0, 0.25, 0] um``."""
-    return f"[{', '.join(f'{value + 0.0:.4g}' for value in np.round(place, 12))}] um"
 
 
 def _gaps(point: Floats, start: Floats, stop: Floats) -> Floats:

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, mod
 from cosim.sdk import CosimError, Params, Unit, did_you_mean
 from engines.compartmental_neurons.morphology.regions import Region as Cables
 from engines.compartmental_neurons.morphology.regions import listed
-from engines.reaction_diffusion.geometry.mesh import Floats, Integers, Mask, Mesh, told
+from engines.reaction_diffusion.geometry.grid import Floats, Integers, Mask, told
+from engines.reaction_diffusion.geometry.mesh import Mesh
 
 Micrometres = Annotated[float, Unit("um")]
 Point = tuple[Micrometres, Micrometres, Micrometres]
