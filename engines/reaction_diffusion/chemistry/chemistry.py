@@ -160,7 +160,7 @@ class Chemistry:
     def conservation(self) -> Integers:
         """(laws, species) weights of all independent sums that no reaction changes, whole numbers."""
         changes = np.array([channel.change for channel in self.channels], np.int64)
-        return laws_of(changes.reshape(-1, len(self.species)))
+        return laws_of(changes.reshape(len(self.channels), len(self.species)))
 
     def bound(self, name: str) -> Integers:
         """(species,) how many molecules of a species one of each other species has bound, as the models claim."""

@@ -33,7 +33,7 @@ def laws_of(changes: NDArray[np.int64]) -> NDArray[np.int64]:
         (reactions, species) what one event adds to each species.
     """
     species = changes.shape[1]
-    rows = [[int(number) for number in row] for row in np.unique(changes, axis=0)]
+    rows = [list(row) for row in dict.fromkeys(map(tuple, changes.tolist()))]
     found: list[list[int]] = []
     basis = _null_space(rows, species)
     plain = sorted(

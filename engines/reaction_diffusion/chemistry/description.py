@@ -62,7 +62,7 @@ class Reaction(Params):
     @model_validator(mode="before")
     @classmethod
     def _text_alone(cls, value: Any) -> Any:
-        return value if isinstance(value, dict) else {"equation": value}
+        return value if isinstance(value, (dict, Reaction)) else {"equation": value}
 
 
 class ReactionDescription(Description):

@@ -56,7 +56,3 @@ class ReactionParts:
     measures: Mapping[str, int]
     ways: tuple[OneWay, ...]
     claims: Mapping[str, Mapping[str, int]]
-
-    def needed(self, expression: Expression) -> frozenset[str]:
-        """Symbols on which an expression rests, through named expressions too."""
-        return self.equations.symbols_of(expression)

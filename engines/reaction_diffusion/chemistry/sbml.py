@@ -110,16 +110,16 @@ class _Model:
     def _symbol(self, name: str) -> ast.expr:
         """What stands for an identifier in a formula."""
         key = safe(name)
-        if key not in self._numbers and name not in self._assigned and name not in self._moved:
+        if self._model.getCompartment(name) is not None:
+            self._numbers[key] = number(self._amounts.size(name))
+        elif key not in self._numbers and name not in self._assigned and name not in self._moved:
             raise CosimError(f"{name!r} is neither species, parameter nor compartment", mend="write a number in its place")
         return ast.Name(key)
 
     def _in_file(self) -> dict[str, ast.expr]:
-        """The number of the file that each symbol which is in SI units here stands for."""
-        amounts = self._amounts
-        found: dict[str, ast.expr] = {safe(name): number(size) for name, size in amounts.sizes.items()}
-        found |= {name: times(ast.Name(name), 1.0 / si_factor(self._unit_of(one))) for name, one in self._parameters.items()}
-        return found | {name: times(ast.Name(name), amounts.symbol_factor(one)) for name, one in self._species.items()}
+        """What each symbol in SI units is in the file; compartments come in where they are used."""
+        found = {name: times(ast.Name(name), 1.0 / si_factor(self._unit_of(one))) for name, one in self._parameters.items()}
+        return found | {name: times(ast.Name(name), self._amounts.symbol_factor(one)) for name, one in self._species.items()}
 
     def _unit_of(self, parameter: Any) -> str:
         return str(self._file.collect(lambda: self._amounts.units.text_of(parameter.getUnits()), parameter) or "1")

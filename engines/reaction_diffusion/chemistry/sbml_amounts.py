@@ -27,8 +27,6 @@ class Amounts:
         Species are numbers of molecules here; else concentrations.
     seconds
         In a unit of time.
-    sizes
-        Of compartments, in their units.
     about
         What has been taken for granted.
     """
@@ -42,7 +40,7 @@ class Amounts:
         if not self._substance.is_of_moles and not self._substance.is_of_items:
             file.fault(model, f"substance is in {self._substance.text}", "moles or items")
         self.is_in_items = self._substance.is_of_items
-        self.sizes = {one.getId(): self._size(one) for one in all_of(model, "Compartment")}
+        self._sizes: dict[str, float] = {}
         homes = sorted({one.getCompartment() for one in all_of(model, "Species")})
         is_single = len(homes) == 1 and model.getCompartment(homes[0]).getSpatialDimensions() == 3
         if homes and not is_single:
@@ -51,9 +49,9 @@ class Amounts:
             )
         self.is_counted = self.is_in_items or not is_single
         self._molecules = self._substance.factor * (1.0 if self.is_in_items else AVOGADRO)  # in a unit of substance
-        self._volume = math.nan
-        if is_single:
-            self._volume = self.sizes[homes[0]] * (self._named(model.getCompartment(homes[0]).getUnits()) or volume).factor
+        self._volume = 1.0
+        if not self.is_counted:
+            self._volume = self.size(homes[0]) * (self._named(model.getCompartment(homes[0]).getUnits()) or volume).factor
         self._refuse_other_units()
 
     @property
@@ -69,7 +67,7 @@ class Amounts:
         """In which a species is given here."""
         if self.is_counted:
             return "1"
-        size = self.sizes[species.getCompartment()]
+        size = self.size(species.getCompartment())
         return _CONCENTRATIONS.get(float(f"{self.per_extent * size:.12g}"), "mM")
 
     def initial(self, species: Any) -> float:
@@ -79,19 +77,26 @@ class Amounts:
 
     def start(self, species: Any) -> float:
         """The number in formulas of the file that a species begins with."""
-        size, is_amount = self.sizes[species.getCompartment()], species.isSetInitialAmount()
+        is_amount = species.isSetInitialAmount()
         value = species.getInitialAmount() if is_amount else species.getInitialConcentration()
         if math.isnan(value):
             return 0.0
         if bool(species.getHasOnlySubstanceUnits()) == is_amount:
             return float(value)
+        size = self.size(species.getCompartment())
         return float(value / size if is_amount else value * size)
+
+    def size(self, name: str) -> float:
+        """Of a compartment, in its unit; 1, and a fault noted, where it has none."""
+        if name not in self._sizes:
+            self._sizes[name] = self._size(self._file.model.getCompartment(name))
+        return self._sizes[name]
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _per_amount(self, species: Any) -> float:
         """Substance in a 1 of a formula."""
-        return 1.0 if species.getHasOnlySubstanceUnits() else self.sizes[species.getCompartment()]
+        return 1.0 if species.getHasOnlySubstanceUnits() else self.size(species.getCompartment())
 
     def _unit(self, what: str) -> SbmlUnit:
         """Of the model, or of all its species where only they say it, or what is usual."""
@@ -109,9 +114,9 @@ class Amounts:
         return unit
 
     def _size(self, compartment: Any) -> float:
-        if compartment.getSpatialDimensions() == 0:
-            return 1.0
         size = compartment.getVolume() if self._file.model.getLevel() == 1 else compartment.getSize()
+        if math.isnan(size) and compartment.getSpatialDimensions() == 0:
+            return 1.0
         if math.isnan(size) or size <= 0:
             what = f"compartment {compartment.getId()!r} has no size"
             self._file.fault(compartment, what, "give it one", "kinetic laws are of all of a compartment")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from cosim.sdk import CosimError
@@ -85,8 +86,10 @@ class SbmlFile:
             document.checkConsistency()
         errors = [document.getError(k) for k in range(document.getNumErrors())]
         for error in (error for error in errors if error.getSeverity() in severe):
-            what, why = (" ".join(text.split()) for text in (error.getShortMessage(), error.getMessage()))
-            self.faults.append(CosimError(what, where=f"{self.name}:{error.getLine()}", why=why[:200]))
+            what = " ".join(error.getShortMessage().split())
+            lines = [line.strip() for line in error.getMessage().splitlines()]  # the rule of SBML, then what breaks it
+            why = next((line for line in reversed(lines) if line), "")
+            self.faults.append(CosimError(what, where=f"{self.name}:{error.getLine()}", why=why))
         raise_all(self.faults)
 
     def _refuse(self) -> None:
@@ -101,6 +104,8 @@ class SbmlFile:
         for rule in all_of(model, "Rule"):
             if rule.isAlgebraic():
                 self.fault(rule, "an algebraic rule has no place here", "solve it for one of its variables: an assignment rule")
+            elif not rule.isSetMath():
+                self.fault(rule, f"the rule of {rule.getVariable()!r} has no formula", "give it one")
             elif model.getCompartment(rule.getVariable()) is not None:
                 self.fault(rule, f"compartment {rule.getVariable()!r} changes its size", "sizes are constant here")
             elif model.getSpecies(rule.getVariable()) is None and model.getParameter(rule.getVariable()) is None:
@@ -117,7 +122,7 @@ class SbmlFile:
         if not reaction.isSetKineticLaw() or reaction.getKineticLaw().getMath() is None:
             self.fault(reaction, f"{what} has no kinetic law", "give it one")
         for reference in (*all_of(reaction, "Reactant"), *all_of(reaction, "Product")):
-            value, name = reference.getStoichiometry(), reference.getIdAttribute()
+            value, name = stoichiometry(reference), reference.getIdAttribute()
             is_formula = reference.isSetStoichiometryMath() or (name and self.model.getInitialAssignment(name) is not None)
             if is_formula:
                 self.fault(reference, f"{what} has a stoichiometry that is a formula", "write a whole number")
@@ -132,6 +137,11 @@ def all_of(owner: Any, what: str) -> Iterator[Any]:
         yield getattr(owner, f"get{what}")(k)
 
 
+def stoichiometry(reference: Any) -> float:
+    """Molecules of a reactant or product; level 1 has fractions."""
+    return float(reference.getStoichiometry()) / (reference.getDenominator() or 1)
+
+
 def safe(name: str) -> str:
     """A name that is no function or constant of expressions."""
     return f"{name}_" if name in RESERVED else name
@@ -139,9 +149,8 @@ def safe(name: str) -> str:
 
 def _library(name: str) -> Any:
     try:
-        import libsbml
+        return import_module("libsbml")
     except ImportError:
         raise CosimError(
             "python-libsbml is not installed", why=f"{name} is SBML, which it reads", mend="pip install 'neuro-cosim[sbml]'"
         ) from None
-    return libsbml

@@ -11,7 +11,7 @@ from typing import Any
 from engines.equations.expression import Expression
 from engines.reaction_diffusion.chemistry.equation import difference
 from engines.reaction_diffusion.chemistry.parts import OneWay
-from engines.reaction_diffusion.chemistry.sbml_file import all_of, safe
+from engines.reaction_diffusion.chemistry.sbml_file import all_of, safe, stoichiometry
 from engines.reaction_diffusion.chemistry.sbml_terms import both_ways, terms_of, times
 
 _MOST_ORDER = 8
@@ -73,7 +73,7 @@ class Laws:
         for one in all_of(reaction, side):
             key = safe(one.getSpecies())
             if key in self.species:  # one that a rule sets is no species here
-                found[key] = found.get(key, 0) + int(one.getStoichiometry())
+                found[key] = found.get(key, 0) + int(stoichiometry(one))
         return {key: value for key, value in found.items() if value}
 
     def _way(

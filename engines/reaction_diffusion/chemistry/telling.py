@@ -54,7 +54,7 @@ def _laws(model: ReactionDescription) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [(name, _sum(claim)) for name, claim in claims.items()]
     told = [[claim.get(one, 0) for one in species] for claim in claims.values()]
     changes = [[way.change.get(one, 0) for one in species] for way in model.parts.ways]
-    for law in laws_of(np.array(changes, np.int64).reshape(-1, len(species))).tolist():
+    for law in laws_of(np.array(changes, np.int64).reshape(len(changes), len(species))).tolist():
         is_of_catalyst = sum(map(abs, law)) == 1
         if not is_of_catalyst and rank_of([*told, law]) > rank_of(told):
             told.append(law)
