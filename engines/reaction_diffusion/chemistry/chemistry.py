@@ -62,7 +62,7 @@ class Compiled:
     coefficients
         (channels,) of mass action in 1/s; of others 0.
     laws
-        (channels,) propensities of rate laws in 1/s, 0 where negative; other entries stay as they are.
+        (channels,) propensities of rate laws in 1/s; other entries stay as they are.
     observe
         (outputs,) in SI units.
     """

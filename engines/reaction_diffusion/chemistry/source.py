@@ -3,7 +3,7 @@
     slopes(x, u, p, m, dx)           dx, molecules (and states) per second
     jacobian(x, u, p, m, J)          their derivatives by x, row by row
     coefficients(x, u, p, m, k)      of mass action: propensity over the product n (n - 1) … of its reactants
-    laws(x, u, p, m, v)              propensities of rate laws, 0 where they are negative; other entries stay as they are
+    laws(x, u, p, m, v)              propensities of rate laws; other entries stay as they are
     observe(x, u, p, m, z)           outputs
 
 x holds molecules, then states in SI units; u inputs, p parameters, both in SI units; m the measures of the voxel, see ``measures``.
@@ -109,7 +109,7 @@ class Source:
         body = _Body(self._merged)
         laws = {c: way for c, way in enumerate(self._merged.ways) if not way.is_mass_action}
         body.want({f"r{c}": way.rate for c, way in laws.items()})
-        return body.lines([f"out[{c}] = larger({body.flow(c, way)}, 0.0)" for c, way in laws.items()]) or ["pass"]
+        return body.lines([f"out[{c}] = {body.flow(c, way)}" for c, way in laws.items()]) or ["pass"]
 
     def _observe(self) -> list[str]:
         body = _Body(self._merged)

@@ -228,7 +228,7 @@ def test_compiled_code_gives_what_python_gives(mixture):
         np.testing.assert_array_equal(getattr(compiled, name)(X, [-0.05]), getattr(interpreted, name)(X, [-0.05]))
 
 
-def test_propensities_of_laws_are_their_flows_and_never_negative(mixture):
+def test_propensities_of_laws_are_their_flows(mixture):
     run, names = Interpreted(mixture), [channel.name for channel in mixture.channels]
     laws = run.laws(X, [-0.05])
     of_mass_action = [channel.is_mass_action for channel in mixture.channels]
@@ -238,7 +238,7 @@ def test_propensities_of_laws_are_their_flows_and_never_negative(mixture):
     assert laws[names.index("a.insert")] > 0  # w and V_h are both negative
     turned = X.copy()
     turned[7] = 0.05
-    assert run.laws(turned, [-0.05])[names.index("a.insert")] == 0
+    assert run.laws(turned, [-0.05])[names.index("a.insert")] < 0  # which the stochastic solvers refuse
     assert run.slopes(turned, [-0.05])[5] < 0
 
 
