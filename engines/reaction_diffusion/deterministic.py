@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from cosim.sdk import CosimError, format_ns
 from engines.reaction_diffusion.deterministic_tables import Tables, clamps_of
 from engines.reaction_diffusion.kernels import deterministic_records as records
+from engines.reaction_diffusion.lanes import LANES
 from engines.reaction_diffusion.sweeps import BACKWARD_EULER, SECOND_ORDER
 from engines.reaction_diffusion.system import LEDGERS, Additions, Floats, Flows, Integers, System, Views
 
@@ -83,6 +85,7 @@ class Deterministic:
         CosimError
             Reactions cannot be solved to the tolerance, or numbers are not finite.
         """
+        inputs = np.ascontiguousarray(inputs, np.float64)
         if len(self._kept) != len(state):
             self._kept = np.zeros((len(state), self._tables.rows))
             self._carries = np.zeros((len(state), self._carries.shape[1]))
@@ -164,7 +167,7 @@ class Deterministic:
         tables, parts = self._tables, self._desks[0].parts
 
         def share(k: int) -> None:
-            a, b = self._share(int(record[records.ROWS]), k)
+            a, b = (min(LANES * end, int(record[records.ROWS])) for end in self._share(-(-int(record[records.ROWS]) // LANES), k))
             desk = self._desks[k]
             self._kernels.react_rows(
                 state, inputs, step, self._dt, self._tolerance, record, tables.table, tables.numbers, kept, a, b,
@@ -192,7 +195,7 @@ class Deterministic:
 
     def _failed(self, desk: _Desk) -> CosimError:
         """What a kernel has found wrong."""
-        kind, number, step, patch, row = desk.fault.tolist()
+        kind, number, step, patch, row, _ = desk.fault.tolist()
         for other in self._desks:
             other.fault[:], other.sums[:] = 0, 0.0
         name, voxel = self._named(number) if patch < 0 else self._in_patch(patch, row, number)
@@ -241,15 +244,23 @@ class _Desk:
 
     def __init__(self, tables: Tables, columns: int) -> None:
         self.parts, self.work, self.sums = np.zeros(tables.parts), np.zeros(tables.room), np.zeros(columns)
-        self.fault = np.zeros(5, np.int64)
+        self.fault = np.zeros(6, np.int64)
 
 
 def _compiled(log: logging.Logger) -> Any:
-    """The kernels, which are taken from disk only if nothing that they rest on has changed."""
-    from engines.equations.stamps import is_kept, stamp
+    from engines.equations.stamps import is_kept
+
+    kernels = _stamped()
+    if not is_kept(kernels.run):
+        log.info("compiling the deterministic solver of reactions and diffusion (once on this machine)")
+    return kernels
+
+
+@cache
+def _stamped() -> Any:
+    """The kernels, which are taken from disk only if nothing that they rest on has changed; looked at once in a process."""
+    from engines.equations.stamps import stamp
     from engines.reaction_diffusion.kernels import deterministic_steps
 
     stamp(deterministic_steps)
-    if not is_kept(deterministic_steps.run):
-        log.info("compiling the deterministic solver of reactions and diffusion (once on this machine)")
     return deterministic_steps

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.compartmental_neurons.memory import Arena, Table
+from engines.equations.compiled import load_compiled
 from engines.reaction_diffusion.chemistry.measures import AVOGADRO, measures_of
+from engines.reaction_diffusion.elimination import Elimination
 from engines.reaction_diffusion.kernels import deterministic_records as records
+from engines.reaction_diffusion.lanes import LANES, eightfold, pattern
 from engines.reaction_diffusion.sweeps import Sweeps
 from engines.reaction_diffusion.system import LEDGERS, Floats, Integers, Patch, System
 
@@ -66,29 +69,25 @@ def clamps_of(system: System) -> tuple[Integers, Integers, Integers, Floats]:
 
 
 def _record(patch: Patch, system: System, tolerance: float, numbers: Arena, table: Table, log: logging.Logger) -> list[int]:
-    from engines.reaction_diffusion.kernels.voxel import padded
-
     chemistry, voxels = patch.chemistry, patch.voxels
     count = len(chemistry.species) + len(chemistry.states)
-    code, record = chemistry.compiled(log), [0] * records.PATCH
+    code, record = load_compiled("reactions of eight voxels", eightfold(chemistry.code), log), [0] * records.PATCH
     fields = patch.shared * len(system.volumes)
     supplied = system.ledgers + len(LEDGERS) * patch.shared + LEDGERS.index("supplied")
-    floors = np.ones(padded(count))
-    floors[:count] = tolerance * FLOOR
     held = (system.clamped[patch.shared][:, voxels] >= 0).T
-    record[records.ROWS], record[records.SPECIES], record[records.STATES] = (
-        len(voxels),
-        len(chemistry.species),
-        len(chemistry.states),
-    )
-    record[records.SHARED], record[records.WIDTH], record[records.FIRST] = len(patch.shared), patch.width, patch.first
+    measures = measures_of(system.volumes[voxels], system.areas[voxels]).T
+    lanes = np.minimum(np.arange(-(-len(voxels) // LANES) * LANES), len(voxels) - 1).reshape(-1, LANES)
+    record[records.ROWS], record[records.SHARED], record[records.WIDTH] = len(voxels), len(patch.shared), patch.width
+    record[records.SPECIES], record[records.STATES] = len(chemistry.species), len(chemistry.states)
+    record[records.FIRST], record[records.OUTPUT_AT], record[records.OUTPUTS] = patch.first, patch.outputs, len(chemistry.outputs)
     record[records.VOXELS], record[records.FIELDS] = table.add(voxels), table.add([*fields, *supplied])
     record[records.INPUTS], record[records.INPUT_COLUMNS] = len(chemistry.inputs), table.add(patch.inputs)
-    record[records.PARAMETERS] = numbers.add(chemistry.values)
-    record[records.MEASURES] = numbers.add(measures_of(system.volumes[voxels], system.areas[voxels]).T)
-    record[records.FLOORS] = numbers.add(floors)
-    record[records.SLOPES], record[records.JACOBIAN], record[records.OBSERVE] = code.slopes, code.jacobian, code.observe
-    record[records.OUTPUTS], record[records.OUTPUT_AT] = len(chemistry.outputs), patch.outputs
+    record[records.PARAMETERS], record[records.MEASURES] = numbers.add(chemistry.values), numbers.add(measures)
+    record[records.MEASURES_OF_EIGHT] = numbers.add(measures[lanes].swapaxes(1, 2))
+    record[records.FLOORS] = numbers.add(np.full(count, tolerance * FLOOR))
+    record[records.SLOPES], record[records.JACOBIAN] = code.slopes.address, code.jacobian.address
+    record[records.OBSERVE] = chemistry.compiled(log).observe
+    record[records.COURSE] = table.add(Elimination.of(count, pattern(chemistry.code)).flat())
     record[records.IS_HELD] = table.add(held) if held.any() else -1
     record[records.IS_STILL] = int(chemistry.is_still)
     return record
@@ -101,13 +100,18 @@ def _parts(sweeps: Integers, patches: Integers) -> int:
 
 
 def _room(sweeps: Integers, patches: Integers) -> int:
-    from engines.reaction_diffusion.kernels.voxel import padded, room_for
+    """The most that any sweep needs; after it memory for each patch, whose place is noted."""
+    from engines.reaction_diffusion.kernels.voxels import room_for
 
-    needs = [1]
+    room = 1
     for record in sweeps:
         length = int(record[records.LENGTH])
         if record[records.KIND] == records.LINES:
-            needs.append(((records.GROUP + 2) * length + 1) * padded(1))
+            room = max(room, ((records.GROUP + 2) * length + 1) * LANES)
         elif record[records.KIND] == records.TREE:
-            needs.append(2 * length)
-    return max([*needs, *(room_for(int(record[records.SPECIES] + record[records.STATES])) for record in patches)])
+            room = max(room, 2 * length)
+    room = max([room, *(int(record[records.SPECIES] + record[records.STATES]) for record in patches)])  # outputs, voxel by voxel
+    for record in patches:
+        record[records.ROOM_OF_PATCH] = room
+        room += room_for(int(record[records.SPECIES] + record[records.STATES]), int(record[records.INPUTS]))
+    return room

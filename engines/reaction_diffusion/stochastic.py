@@ -21,7 +21,7 @@ from engines.reaction_diffusion.system import Additions, Floats, Flows, Integers
 _STREAMS = (r.TIMES_STREAM, r.CHOICES_STREAM, r.SECOND_STREAM, r.DRAWS_STREAM)
 _SAVED = (
     "counts", "numbers", "last_inputs",
-    "sizes", "debts", "levels", "positions", "members", "blocks", "free", "group_sizes", "active",
+    "sizes", "debts", "levels", "ceilings", "positions", "members", "blocks", "free", "group_sizes", "active",
 )  # fmt: skip
 
 
@@ -76,12 +76,11 @@ class Stochastic:
         replicas, tables, system = self._replicas, self._tables, self._system
         rows, classes = int(tables.fixed[r.ROWS]), int(tables.fixed[r.CLASSES])
         places = len(system.shared) * len(system.volumes) if classes else 1
-        propensities, coefficients, scratch = tables.sizes
+        channels, coefficients, scratch = tables.sizes
         room = -(-rows // r.BLOCK) + 1  # blocks that a group may have
         blocks = room + min(r.GROUPS, rows)
-        channels, length = propensities, system.ledgers + r.LEDGER_COUNT * len(system.shared)
-        if not self._epsilon:
-            channels = length = 0
+        length = system.ledgers + r.LEDGER_COUNT * len(system.shared)
+        leaps = self._epsilon > 0.0
         if tables.is_direct:
             rows, room, blocks = 0, 1, 1
         shapes: dict[str, tuple[int, type]] = {
@@ -93,9 +92,10 @@ class Stochastic:
             "debts": (places, np.int32),
             "exponentials": (r.BATCH, np.float64),
             "uniforms": (r.BATCH, np.float64),
-            "propensities": (propensities, np.float64),
             "coefficients": (coefficients, np.float64),
+            "one_coefficients": (channels if tables.is_direct else 0, np.float64),
             "levels": (rows, np.int32),
+            "ceilings": (rows * len(system.shared), np.int32),
             "positions": (rows, np.int32),
             "members": (blocks * r.BLOCK, np.int32),
             "blocks": (r.GROUPS * room if rows else 1, np.int32),
@@ -103,9 +103,9 @@ class Stochastic:
             "group_sizes": (r.GROUPS, np.int64),
             "active": (r.GROUPS + 1, np.int32),
             "source_sums": (int(tables.fixed[r.SOURCES]), np.float64),
-            "means": (length, np.float64),
-            "variances": (length, np.float64),
-            "intensities": (channels, np.float64),
+            "means": (length * leaps, np.float64),
+            "variances": (length * leaps, np.float64),
+            "intensities": (channels * leaps, np.float64),
             "scratch": (scratch, np.float64),
         }
         self._work: dict[str, NDArray[Any]] = {
@@ -182,7 +182,7 @@ class Stochastic:
         statuses = np.full(self._replicas, r.FULL, np.int64)
         inputs = np.ascontiguousarray(inputs)
         fixed = int(self._tables.fixed.ctypes.data)
-        numbers = self._way, self._epsilon, self._system.dt, steps, inputs, together, edges
+        numbers = (self._way, self._epsilon, self._system.dt), steps, inputs, together, edges
 
         def go(begin: int, end: int) -> None:
             self._run(fixed, self._works, state, statuses, begin, end, *numbers, self._views, self._sums, first, stride, out)
@@ -290,7 +290,7 @@ class Stochastic:
         if len(starts) == 1:
             return
         sizes = self._work["sizes"]
-        self._make_room(sizes.max(axis=0))
+        self._make_room((1.25 * sizes.max(axis=0)).astype(np.int64) + 64)
         self._work["sums"][:] = sizes * self._tables.ways.bounds
         at = 0
         for k in range(self._replicas):

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from engines.reaction_diffusion.chemistry.measures import AVOGADRO, measures_of
 from engines.reaction_diffusion.kernels import records as r
+from engines.reaction_diffusion.one_voxel import OneVoxel, is_simple
 from engines.reaction_diffusion.system import Floats, Flows, Integers, Patch, System
 from engines.reaction_diffusion.ways_out import WaysOut, ways_out
 
-MOST_DIRECT = 64
-"""Channels up to which all propensities of one voxel are worked out anew after an event."""
-
 _OF_LAWS = 4
 """Order that rate laws count as in the choice of leaps: as steep as n^4."""
+
+_NEAR = 1 << 15
+"""Places that a processor's own cache holds; beyond, it is told of those that it will look at."""
 
 
 class Tables:
@@ -34,7 +35,7 @@ class Tables:
     is_direct
         Whether there is one voxel, with reactions simple enough for ``direct``.
     sizes
-        Numbers of propensities, coefficients and scratch that a replica needs.
+        Numbers of intensities, coefficients and scratch that a replica needs.
     """
 
     def __init__(self, system: System, flows: Flows, leaps: bool, log: logging.Logger) -> None:
@@ -42,7 +43,7 @@ class Tables:
         self.fixed = np.zeros(r.FIXED, np.int64)
         self._kept: list[NDArray[Any]] = []
         self.patches = [patch for patch in system.patches if len(patch.voxels)]
-        self.is_direct = _is_simple(system, self.patches)
+        self.is_direct = is_simple(system, self.patches)
         self.ways = ways_out(system, is_listed=leaps or not self.is_direct)
         self._write_numbers(flows)
         self._write_ways(self.ways)
@@ -66,6 +67,7 @@ class Tables:
         fixed[r.VOXELS], fixed[r.SHARED] = len(system.volumes), len(system.shared)
         fixed[r.PATCHES], fixed[r.ROWS] = len(self.patches), sum(len(patch.voxels) for patch in self.patches)
         fixed[r.LEDGER], fixed[r.FLOWS] = system.ledgers, len(flows.columns)
+        fixed[r.FAR] = len(system.shared) * len(system.volumes) > _NEAR
         self._keep(r.VOLUMES, system.volumes * AVOGADRO, np.float64)
         self._keep(r.FLOW_COLUMNS, flows.columns, np.int64)
         self._keep(r.FLOW_PLACES, flows.places, np.int64)
@@ -101,7 +103,7 @@ class Tables:
         patches = np.zeros((len(self.patches), r.PATCH), np.int64)
         columns: list[Integers] = []
         kinds, which = _kinds_of_rows(system, self.patches)
-        first = propensities = coefficients = channels = species = inputs = scratch = 0
+        first = intensities = coefficients = channels = species = inputs = scratch = 0
         for number, patch in enumerate(self.patches):
             chemistry, count = patch.chemistry, len(patch.voxels)
             own = rows[first : first + count]
@@ -109,7 +111,7 @@ class Tables:
             mine = which[first : first + count]
             own[:, r.ROW_VOXEL], own[:, r.ROW_PATCH] = patch.voxels, number
             own[:, r.ROW_AT] = patch.first + number_of * patch.width
-            own[:, r.ROW_CHANNELS] = propensities + number_of * len(chemistry.channels)
+            own[:, r.ROW_INTENSITIES] = intensities + number_of * len(chemistry.channels)
             shared = np.unique(mine, return_inverse=True)[1] if chemistry.is_constant else number_of
             own[:, r.ROW_COEFFICIENTS] = coefficients + shared * len(chemistry.channels)
             own[:, r.ROW_INPUTS] = inputs + number_of * len(chemistry.inputs)
@@ -119,7 +121,7 @@ class Tables:
             self._write_patch(patches[number], patch, log)
             patches[number, [r.FIRST_ROW, r.FIRST_CHANNEL, r.SPECIES_FIRST]] = first, channels, species
             first += count
-            propensities += count * len(chemistry.channels)
+            intensities += count * len(chemistry.channels)
             coefficients += (int(shared.max()) + 1) * len(chemistry.channels)
             inputs += count * len(chemistry.inputs)
             channels += len(chemistry.channels)
@@ -127,7 +129,7 @@ class Tables:
             numbers = len(chemistry.species) + len(chemistry.states)
             behind = max(len(chemistry.channels), 3 * numbers, len(chemistry.outputs))
             scratch = max(scratch, numbers + len(chemistry.inputs) + behind)
-        self.sizes = propensities, coefficients, scratch
+        self.sizes = intensities, coefficients, scratch
         self._keep(r.ROW_RECORDS, rows, np.int64)
         self._keep(r.PATCH_RECORDS, patches, np.int64)
         self._keep(r.INPUT_COLUMNS, np.concatenate([np.empty(0, np.int64), *columns]), np.int64)
@@ -152,26 +154,19 @@ class Tables:
         voxels = len(self.system.volumes)
         factors: list[list[tuple[int, int, float]]] = []
         changes: list[list[tuple[int, int, float]]] = []
-        moved: list[list[int]] = []
-        on: list[list[int]] = []
         is_law: list[bool] = []
         for patch in self.patches:
-            first, known, rests = len(factors), len(patch.shared), _rests(patch)
             for channel in patch.chemistry.channels:
                 orders = [(j, k) for j, order in enumerate(channel.reactants) for k in range(order)]
                 factors.append([(*_base(patch, j, voxels), float(k)) for j, k in orders])
                 changed = np.flatnonzero(channel.change)
                 changes.append([
-                    (_base(patch, j, voxels)[0], patch.shared[j] if j < known else -1, float(channel.change[j])) for j in changed
+                    (*_base(patch, j, voxels), float(channel.change[j])) for j in changed
                 ])  # fmt: skip
-                moved.append([first + c for c, places in enumerate(rests) if not places.isdisjoint(changed.tolist())])
                 is_law.append(not channel.is_mass_action)
-            for species in range(len(self.system.shared)):
-                local = set(np.flatnonzero(patch.shared == species).tolist())
-                on.append([first + c for c, places in enumerate(rests) if places & local])
         self._keep(r.FACTOR_STARTS, _starts(factors), np.int32)
         for entry, kind, values in zip(
-            (r.FACTOR_BASES, r.FACTOR_OWN, r.FACTOR_LESS), (np.int64, np.int32, np.float64), _columns(factors), strict=True
+            (r.FACTOR_BASES, r.FACTOR_SHARED, r.FACTOR_LESS), (np.int64, np.int32, np.float64), _columns(factors), strict=True
         ):
             self._keep(entry, values, kind)
         self._keep(r.CHANGE_STARTS, _starts(changes), np.int32)
@@ -179,75 +174,24 @@ class Tables:
             (r.CHANGE_BASES, r.CHANGE_SHARED, r.CHANGE_AMOUNTS), (np.int64, np.int32, np.float64), _columns(changes), strict=True
         ):
             self._keep(entry, values, kind)
-        self._keep(r.MOVED_STARTS, _starts(moved), np.int32)
-        self._keep(r.MOVED, [c for some in moved for c in some], np.int32)
-        self._keep(r.ON_STARTS, _starts(on), np.int32)
-        self._keep(r.ON, [c for some in on for c in some], np.int32)
         self._keep(r.IS_LAW, is_law, np.int32)
+        partners = [some for patch in self.patches for some in _partners(patch)]
+        self._keep(r.LONE_STARTS, _starts(partners), np.int32)
+        self._keep(r.LONE_PARTNERS, [place for some in partners for place in some], np.int64)
         orders = [pair for patch in self.patches for pair in _orders(patch)]
         self._keep(r.ORDERS, [order for order, _ in orders], np.int32)
         self._keep(r.OWN_ORDERS, [own for _, own in orders], np.int32)
         self.most_changes = max((len(some) for some in changes), default=0)
 
     def _write_direct(self) -> None:
-        """One voxel: every reaction, uptake and loss with places among the numbers that ``direct`` copies, the first being 1."""
-        system, places = self.system, list[int]()
-
-        def local(place: int) -> int:
-            if place not in places:
-                places.append(place)
-            return places.index(place) + 1
-
-        factors: list[tuple[tuple[int, float], ...]] = []
-        changes: list[list[tuple[int, float]]] = []
-        rates: list[float] = []
-        for patch in self.patches:
-            where = patch.places(0, 1)
-            for channel in patch.chemistry.channels:
-                orders = [(local(where[j]), float(k)) for j, order in enumerate(channel.reactants) for k in range(order)]
-                factors.append((*orders, (0, 0.0), (0, 0.0))[:2])
-                held = [(int(where[j]), float(channel.change[j])) for j in np.flatnonzero(channel.change)]
-                changes.append([self._direct_change(place, amount, local) for place, amount in held])
-                rates.append(0.0)
-        for species in range(len(system.shared)):
-            ledger = system.ledgers + r.LEDGER_COUNT * species
-            for rate, noted in (
-                (system.walls[species, 0] / system.volumes[0], r.LEFT_LEDGER),
-                (system.uptake[species, 0], r.TAKEN_LEDGER),
-            ):
-                if rate > 0.0:
-                    factors.append(((local(species), 0.0), (0, 0.0)))
-                    changes.append([self._direct_change(species, -1.0, local), (local(ledger + noted), 1.0)])
-                    rates.append(float(rate))
-        padding = -len(factors) % 4 if factors else 4
-        factors += [((0, 0.0), (0, 0.0))] * padding
-        changes += [[]] * padding
-        rates += [0.0] * padding
-        self.fixed[r.ONE_COUNT], self.fixed[r.ONE_CHANNELS] = len(places), len(factors)
-        self._keep(r.ONE_PLACES, places, np.int64)
-        self._keep(r.ONE_FACTORS, [place for pair in factors for place, _ in pair], np.int32)
-        self._keep(r.ONE_LESS, [less for pair in factors for _, less in pair], np.float64)
-        self._keep(r.ONE_RATES, rates, np.float64)
-        self._keep(r.ONE_STARTS, _starts(changes), np.int32)
-        self._keep(r.ONE_AT, [place for some in changes for place, _ in some], np.int32)
-        self._keep(r.ONE_AMOUNTS, [amount for some in changes for _, amount in some], np.float64)
+        """One voxel, as ``direct`` has it."""
+        one = OneVoxel(self.system, self.patches)
+        for entry, (values, kind) in one.tables().items():
+            self._keep(entry, values, kind)
+        self.fixed[r.ONE_COUNT], self.fixed[r.ONE_PAIRS] = len(one.places), len(one.pairs)
+        self.fixed[r.ONE_CHANNELS], self.fixed[r.ONE_CHANGES] = len(one.rates), one.most_changes
         _, coefficients, scratch = self.sizes
-        numbers = 1 + len(places) + len(factors) + len(factors) // 4
-        self.sizes = len(factors), coefficients, max(scratch, numbers)
-
-    def _direct_change(self, place: int, amount: float, local) -> tuple[int, float]:  # type: ignore[no-untyped-def]
-        system = self.system
-        if place < len(system.shared) and system.clamped[place, 0] >= 0:
-            return local(system.ledgers + r.LEDGER_COUNT * place + r.SUPPLIED), -amount
-        return local(place), amount
-
-
-def _is_simple(system: System, patches: Sequence[Patch]) -> bool:
-    """Whether ``direct`` can do it."""
-    if len(system.volumes) != 1 or any(patch.chemistry.has_laws for patch in patches):
-        return False
-    channels = [channel for patch in patches for channel in patch.chemistry.channels]
-    return len(channels) + 2 * len(system.shared) <= MOST_DIRECT and all(c.reactants.sum() <= 2 for c in channels)
+        self.sizes = len(one.rates), coefficients, max(scratch, one.scratch)
 
 
 def _kinds_of_rows(system: System, patches: Sequence[Patch]) -> tuple[Floats, Integers]:
@@ -268,6 +212,16 @@ def _rests(patch: Patch) -> list[set[int]]:
     return found
 
 
+def _partners(patch: Patch) -> list[list[int]]:
+    """Of each species where its partners are in the patch's own block, if wherever it reacts it meets one of those."""
+    known, found = len(patch.shared), [list[int]() for _ in patch.chemistry.species]
+    for j in range(known):
+        mine = [set(np.flatnonzero(c.reactants).tolist()) for c in patch.chemistry.channels if c.reactants[j]]
+        if all(max(some) >= known for some in mine):
+            found[j] = sorted({max(some) - known for some in mine})
+    return found
+
+
 def _orders(patch: Patch) -> list[tuple[int, int]]:
     """Of each species the highest order of reactions that depend on it, and its own share of that; of rate laws 4."""
     found = [(0, 0)] * len(patch.chemistry.species)
@@ -279,9 +233,9 @@ def _orders(patch: Patch) -> list[tuple[int, int]]:
 
 
 def _base(patch: Patch, species: int, voxels: int) -> tuple[int, int]:
-    """Where the numbers of a species of a patch begin, and whether they are its own rather than fields."""
+    """Where the numbers of a species of a patch begin, and which shared one it is; of its own ones -1."""
     known = len(patch.shared)
-    return (int(patch.shared[species]) * voxels, 0) if species < known else (species - known, 1)
+    return (int(patch.shared[species]) * voxels, int(patch.shared[species])) if species < known else (species - known, -1)
 
 
 def _starts(parts: Sequence[Sequence[object]]) -> list[int]:

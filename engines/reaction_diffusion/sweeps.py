@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from engines.compartmental_neurons.memory import Arena, Table
 from engines.reaction_diffusion.kernels import deterministic_records as records
+from engines.reaction_diffusion.lanes import LANES
 from engines.reaction_diffusion.system import LEDGERS, Axis, Floats, Integers, System
 
 SECOND_ORDER, BACKWARD_EULER = "second_order", "backward_euler"
-GAMMA = {SECOND_ORDER: 1.0 - 0.5**0.5, BACKWARD_EULER: 1.0}
+GAMMA = {SECOND_ORDER: records.GAMMA, BACKWARD_EULER: 1.0}
 """Part of a step over which each stage is implicit."""
-_LANES = 8
-_UNIT = records.GROUP * _LANES
+_UNIT = records.GROUP * LANES
 _FEW = 2
 """Lines that are solved one after the other, rather than eight at once with most lanes empty."""
 Truths = NDArray[np.bool_]
@@ -59,7 +59,7 @@ class Lines:
     @property
     def row_units(self) -> int:
         """Units of work that lines side by side in memory are cut into; 0 where they are not."""
-        return -(-self.stride // _UNIT) if self.stride >= _LANES else 0
+        return -(-self.stride // _UNIT) if self.stride >= LANES else 0
 
     @cached_property
     def units(self) -> Integers:
@@ -195,7 +195,7 @@ class Sweeps:
         return record
 
     def _tree(self, species: int, flow: Flow, span: float) -> list[int]:
-        from engines.reaction_diffusion.kernels.diffusion import factor_tree
+        from engines.reaction_diffusion.kernels.trees import factor_tree
 
         record = self._blank(species, records.TREE, 1, len(flow.volumes))
         inside, outside = (GAMMA[self._scheme] * span * values for values in (flow.conductances, flow.walls))
@@ -222,15 +222,17 @@ class Sweeps:
         conductances, walls, volumes, held, which = flow.kinds
         inside, outside = GAMMA[self._scheme] * span * conductances, GAMMA[self._scheme] * span * walls
         coefficients = _eliminated(inside, outside, volumes, held)  # (kinds + 1, length, COEFFICIENTS), nothing in the last
-        kinds = np.append(which, len(conductances))[lines.units].reshape(-1, _LANES)
+        kinds = np.append(which, len(conductances))[lines.units].reshape(-1, LANES)
         alike, place_of = np.unique(kinds, axis=0, return_inverse=True)
         leaks, holds = (np.append(values.any(axis=1), False) for values in (walls, held))
         outside = np.concatenate([outside, np.zeros_like(outside[:1])])
-        found = np.empty((len(alike), records.BLOCK), np.int64)
-        for row, lanes in enumerate(alike):
-            found[row, 0] = self._numbers.add(np.moveaxis(coefficients[lanes], 0, 2))
-            found[row, 1] = self._numbers.add(outside[lanes].T) if leaks[lanes].any() else -1
-            found[row, 2] = holds[lanes].any()
+        found = np.full((len(alike), records.BLOCK), -1, np.int64)
+        size, leaky = lines.length * LANES, leaks[alike].any(axis=1)
+        first = self._numbers.add(np.moveaxis(coefficients[alike], 1, 3))
+        found[:, 0] = first + records.COEFFICIENTS * size * np.arange(len(alike))
+        if leaky.any():
+            found[leaky, 1] = self._numbers.add(outside[alike[leaky]].swapaxes(1, 2)) + size * np.arange(leaky.sum())
+        found[:, 2] = holds[alike].any(axis=1)
         return found[place_of.ravel()]
 
     def _take_up(self, species: int, span: float) -> list[list[int]]:

@@ -185,7 +185,7 @@ class _Found:
             chances, goals = np.empty((0, 0)), np.empty((0, 0), np.int64)
         empty, none = np.empty(0, np.int64), np.empty(0)
         goals = np.concatenate([goals, np.full((len(goals), 1), STAYS)], axis=1)
-        sources = [np.concatenate([empty, *(some[k] for some in self._sources)]) for k in range(3)]
+        places, columns, of_sources = (np.concatenate([empty, *(some[k] for some in self._sources)]) for k in range(3))
         return WaysOut(
             kinds,
             chances,
@@ -193,7 +193,9 @@ class _Found:
             np.concatenate([empty, *self._classes]),
             np.concatenate([none, *self._bounds]),
             np.concatenate([empty, *self._species]),
-            *sources,
+            places,
+            columns,
+            of_sources,
             np.concatenate([none, *self._source_rates]),
         )
 

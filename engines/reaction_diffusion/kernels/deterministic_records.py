@@ -31,15 +31,21 @@ LINES, TREE, UPTAKE, HELD_UPTAKE = range(4)
     FIELDS,  # list: of the shared species, where their fields are (at in the state), then where their ledgers of what was supplied
     INPUTS, INPUT_COLUMNS,  # how many; list, of every row
     PARAMETERS, MEASURES,  # at in numbers; 5 measures of every row
-    FLOORS,  # at in numbers: errors that never matter, of every number, padded
-    SLOPES, JACOBIAN, OBSERVE,  # addresses of code
+    MEASURES_OF_EIGHT,  # at in numbers; of every eight rows five eights
+    FLOORS,  # at in numbers: errors that never matter, of every number
+    SLOPES, JACOBIAN, OBSERVE,  # addresses of code: of eight voxels, of eight, of one
+    COURSE,  # list: how the Jacobian is eliminated
     OUTPUTS, OUTPUT_AT,  # how many; at in the state
     KEPT,  # at in the step sizes
     IS_HELD,  # list: of every row and shared species whether it is held; or -1
     IS_STILL,  # whether nothing reacts
+    ROOM_OF_PATCH,  # at in the memory to work in
     PATCH,
-) = range(22)  # fmt: skip
+) = range(25)  # fmt: skip
 
+GAMMA, SECOND = 0.2928932188134524, 2.414213562373095
+"""Of the scheme of diffusion of second order: 1 - 1/sqrt(2) and 1 + sqrt(2)."""
+MEASURES_OF_VOXEL = 5
 BLOCK = 3
 """Whole numbers of a block of lines among TABLES."""
 COEFFICIENTS = 5

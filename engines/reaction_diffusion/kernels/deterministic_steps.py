@@ -7,34 +7,10 @@ import numpy as np
 from numba import njit
 
 from engines.compartmental_neurons.kernels.eight import LANES, load, same, store
-from engines.reaction_diffusion.kernels.addresses import call, place
-from engines.reaction_diffusion.kernels.deterministic_records import (
-    FIELDS,
-    FIRST,
-    FLOORS,
-    INPUT_COLUMNS,
-    INPUTS,
-    IS_HELD,
-    IS_STILL,
-    JACOBIAN,
-    KEPT,
-    MEASURES,
-    NOT_FINITE,
-    OBSERVE,
-    OUTPUT_AT,
-    OUTPUTS,
-    PARAMETERS,
-    ROWS,
-    SHARED,
-    SLOPES,
-    SPECIES,
-    STATES,
-    UNITS,
-    VOXELS,
-    WIDTH,
-)
+from engines.reaction_diffusion.kernels.addresses import place
+from engines.reaction_diffusion.kernels.deterministic_records import NOT_FINITE, ROWS, UNITS
 from engines.reaction_diffusion.kernels.diffusion import note, settle, sweep
-from engines.reaction_diffusion.kernels.reactions import react
+from engines.reaction_diffusion.kernels.patches import observe, react_rows, settle_reactions
 from engines.reaction_diffusion.kernels.watching import is_due, watch
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
@@ -68,7 +44,7 @@ def run(
     parts, work
         Memory to work in.
     fault
-        (5,) what went wrong, or 0; the number in the voxel, the step, the patch (or -1, and the place in the state), the row.
+        (6,) what went wrong, or 0; the number in the voxel, the step, the patch (or -1, and the place in the state), the row.
     clamp_factors
         Molecules of a mol/m³ in a voxel.
     sums
@@ -164,89 +140,3 @@ def come_in(
         note(state, clamp_ledgers[k], wanted - state[clamp_places[k]], carries, ledgers)
         state[clamp_places[k]] = wanted
     return addition
-
-
-# -- reactions ---------------------------------------------------------------------------------------------------------
-
-
-@_kernel
-def react_rows(state, inputs, step, dt, tolerance, record, table, numbers, kept, first, last, parts, work, fault):
-    """Reactions of some voxels of a patch over a step."""
-    if record[IS_STILL]:
-        return
-    species, shared = record[SPECIES], record[SHARED]
-    count, width = species + record[STATES], record[WIDTH]
-    u, held = np.empty(max(record[INPUTS], 1)), np.zeros(count, np.bool_)
-    holds = record[IS_HELD] >= 0
-    x, before = place(work, 0), np.empty(max(shared, 1))
-    parameters, floors = place(numbers, record[PARAMETERS]), place(numbers, record[FLOORS])
-    for row in range(first, last):
-        voxel = table[record[VOXELS] + row]
-        own = record[FIRST] + row * width
-        _take(state, record, table, voxel, own, x)
-        for k in range(record[INPUTS]):
-            u[k] = inputs[step, table[record[INPUT_COLUMNS] + row * record[INPUTS] + k]]
-        is_held_here = False
-        if holds:
-            for k in range(shared):
-                held[k] = table[record[IS_HELD] + row * shared + k] != 0
-                is_held_here |= held[k]
-                before[k] = x[k]
-        measures = place(numbers, record[MEASURES] + 5 * row)
-        kept[record[KEPT] + row] = react(
-            record[SLOPES], record[JACOBIAN], count, place(u, 0), parameters, measures, dt, kept[record[KEPT] + row],
-            tolerance, floors, held, is_held_here, work, fault,
-        )  # fmt: skip
-        if fault[0] != 0:
-            fault[4] = row
-            return
-        if holds:
-            for k in range(shared):
-                parts[row * shared + k] = before[k] - x[k] if held[k] else 0.0
-                if held[k]:
-                    x[k] = before[k]
-        for k in range(shared):
-            state[table[record[FIELDS] + k] + voxel] = x[k]
-        for k in range(width):
-            state[own + k] = x[shared + k]
-
-
-@_kernel
-def _take(state, record, table, voxel, own, x):
-    """The numbers of a voxel, side by side."""
-    shared = record[SHARED]
-    for k in range(shared):
-        x[k] = state[table[record[FIELDS] + k] + voxel]
-    for k in range(record[WIDTH]):
-        x[shared + k] = state[own + k]
-
-
-@_kernel
-def settle_reactions(state, record, table, parts, carries, ledgers):
-    """Note what reactions have taken of species that are held."""
-    if record[IS_HELD] < 0 or record[IS_STILL]:
-        return
-    for row in range(record[ROWS]):
-        for k in range(record[SHARED]):
-            if table[record[IS_HELD] + row * record[SHARED] + k]:
-                ledger = table[record[FIELDS] + record[SHARED] + k]
-                note(state, ledger, parts[row * record[SHARED] + k], carries, ledgers)
-
-
-@_kernel
-def observe(state, inputs, step, patches, table, numbers, work):
-    """Work out what models show, in all voxels."""
-    x = place(work, 0)
-    for p in range(len(patches)):
-        record = patches[p]
-        u, outputs = np.empty(max(record[INPUTS], 1)), record[OUTPUTS]
-        if outputs == 0:
-            continue
-        parameters = place(numbers, record[PARAMETERS])
-        for row in range(record[ROWS]):
-            _take(state, record, table, table[record[VOXELS] + row], record[FIRST] + row * record[WIDTH], x)
-            for k in range(record[INPUTS]):
-                u[k] = inputs[step, table[record[INPUT_COLUMNS] + row * record[INPUTS] + k]]
-            measures = place(numbers, record[MEASURES] + 5 * row)
-            found = place(state, record[OUTPUT_AT] + row * outputs)
-            call(record[OBSERVE], x, place(u, 0), parameters, measures, found)

@@ -1,9 +1,10 @@
 """Single events in one voxel, exactly: the direct method (Gillespie 1977).
 
-Everything that happens, reactions of up to two molecules, uptake and loss, is a channel: k (x_i - less_i) (x_j - less_j), x being 1
-and then the numbers that are changed. After an event all propensities are worked out anew: for some tens of channels that takes
-less time than to look up which have changed, and rounding errors do not pile up. Channels are chosen in two looks without a branch
-that a processor could guess wrong: among sums of four, and among four.
+Everything that happens, reactions of up to two molecules, uptake and loss, is a channel: k x_i x_j, x being 1, then the numbers
+that are changed, then n - 1 of those of which two react. After an event all propensities are worked out anew: for some tens of
+channels that takes less time than to look up which have changed, and rounding errors do not pile up. Nothing branches on what a
+processor cannot guess: channels are chosen in two looks, among sums of four and among four, and all change as many numbers, some
+by 0.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -24,13 +25,14 @@ from engines.reaction_diffusion.kernels.records import (
     NUMBERS,
     ONE_AMOUNTS,
     ONE_AT,
+    ONE_CHANGES,
     ONE_CHANNELS,
+    ONE_COEFFICIENTS,
     ONE_COUNT,
     ONE_FACTORS,
-    ONE_LESS,
+    ONE_FEWER,
+    ONE_PAIRS,
     ONE_PLACES,
-    ONE_STARTS,
-    PROPENSITIES,
     SCRATCH,
     SOUND,
     TIME,
@@ -46,24 +48,26 @@ def run_one(fixed, work, state, limit):
     counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
     exponentials, uniforms = float64s(work[EXPONENTIALS]), float64s(work[UNIFORMS])
     places, count, channels = int64s(fixed[ONE_PLACES]), fixed[ONE_COUNT], fixed[ONE_CHANNELS]
-    factors, less, k = int32s(fixed[ONE_FACTORS]), float64s(fixed[ONE_LESS]), float64s(work[PROPENSITIES])
-    starts, changed, amounts = int32s(fixed[ONE_STARTS]), int32s(fixed[ONE_AT]), float64s(fixed[ONE_AMOUNTS])
+    factors, k, fewer = int32s(fixed[ONE_FACTORS]), float64s(work[ONE_COEFFICIENTS]), int32s(fixed[ONE_FEWER])
+    changes, changed, amounts = fixed[ONE_CHANGES], int32s(fixed[ONE_AT]), float64s(fixed[ONE_AMOUNTS])
     x = float64s(work[SCRATCH])
-    a = behind(x, count + 1)
+    a = behind(x, count + fixed[ONE_PAIRS] + 2)
     upto = behind(a, channels)  # sums of the fours up to each
     fours = channels // 4
     x[0] = 1.0
     for j in range(count):
         x[j + 1] = state[places[j]]
+    for j in range(fixed[ONE_PAIRS]):
+        x[count + 1 + j] = max(x[fewer[j]] - 1.0, 0.0)
     left, time, at, events = numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS]
     while True:
         total = 0.0
         for four in range(fours):
             c = 4 * four
-            a0 = k[c] * max(x[factors[2 * c]] - less[2 * c], 0.0) * max(x[factors[2 * c + 1]] - less[2 * c + 1], 0.0)
-            a1 = k[c + 1] * max(x[factors[2 * c + 2]] - less[2 * c + 2], 0.0) * max(x[factors[2 * c + 3]] - less[2 * c + 3], 0.0)
-            a2 = k[c + 2] * max(x[factors[2 * c + 4]] - less[2 * c + 4], 0.0) * max(x[factors[2 * c + 5]] - less[2 * c + 5], 0.0)
-            a3 = k[c + 3] * max(x[factors[2 * c + 6]] - less[2 * c + 6], 0.0) * max(x[factors[2 * c + 7]] - less[2 * c + 7], 0.0)
+            a0 = k[c] * (x[factors[2 * c]] * x[factors[2 * c + 1]])
+            a1 = k[c + 1] * (x[factors[2 * c + 2]] * x[factors[2 * c + 3]])
+            a2 = k[c + 2] * (x[factors[2 * c + 4]] * x[factors[2 * c + 5]])
+            a3 = k[c + 3] * (x[factors[2 * c + 6]] * x[factors[2 * c + 7]])
             a[c], a[c + 1], a[c + 2], a[c + 3] = a0, a1, a2, a3
             total += (a0 + a1) + (a2 + a3)
             upto[four] = total
@@ -85,9 +89,9 @@ def run_one(fixed, work, state, limit):
         one, two = a[c], a[c] + a[c + 1]
         three = two + a[c + 2]
         c += (target >= one) + (target >= two) + (target >= three)
-        if a[c] == 0.0:  # rounding led past the last that can happen
+        if a[c] <= 0.0:  # rounding led past the last that can happen
             continue
-        for j in range(starts[c], starts[c + 1]):
+        for j in range(c * changes, (c + 1) * changes):
             x[changed[j]] += amounts[j]
         events += 1
     for j in range(count):

@@ -20,6 +20,7 @@ from engines.reaction_diffusion.kernels.poisson import counted
 from engines.reaction_diffusion.kernels.records import (
     AT,
     BATCH,
+    CEILINGS,
     CHANCES,
     CHANGE_AMOUNTS,
     CHANGE_BASES,
@@ -29,6 +30,7 @@ from engines.reaction_diffusion.kernels.records import (
     CHOICES_STREAM,
     CLASS_SPECIES,
     CLASSES,
+    COEFFICIENTS,
     COUNTER,
     COUNTS,
     DEBTS,
@@ -40,8 +42,10 @@ from engines.reaction_diffusion.kernels.records import (
     FULL,
     GHOSTS,
     GOALS,
+    HAS_LAWS,
     INVERSE,
     INVERSES,
+    IS_LAW,
     KIND_CLASSES,
     LEAVES,
     LEDGER,
@@ -50,16 +54,10 @@ from engines.reaction_diffusion.kernels.records import (
     LEFT_LEDGER,
     LIST_STARTS,
     LISTS,
-    MOVED,
-    MOVED_STARTS,
     NUMBERS,
-    ON,
-    ON_STARTS,
-    PROPENSITIES,
     QUEUED,
     ROW_AT,
-    ROW_CHANNELS,
-    ROW_PATCH,
+    ROW_COEFFICIENTS,
     ROW_VOXEL,
     ROWS_SUM,
     SECOND_STREAM,
@@ -83,9 +81,12 @@ from engines.reaction_diffusion.kernels.records import (
     VOXELS,
     WAYS_OUT,
 )
-from engines.reaction_diffusion.kernels.rows import patch_of, record_of, refresh, take_row
+from engines.reaction_diffusion.kernels.rows import laws_of, patch_of, product, rebound, record_of, take_row
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
+SLACK, NO_SLACK = 2, 31
+_LOOSE = 0.25
+"""Share of its bound below which the propensities of a row that was taken in vain get a new one."""
 _AHEAD = 12
 """Candidates by which the processor is told of places, in lists that its cache does not hold."""
 
@@ -125,15 +126,14 @@ def react(fixed, work, state, row, channel):
             state[bases[k] + record[ROW_AT]] += amounts[k]
         else:
             change_number(fixed, work, state, bases[k] + record[ROW_VOXEL], amounts[k])
-    moved = int32s(fixed[MOVED_STARTS])
-    refresh(fixed, work, state, row, int32s(fixed[MOVED]), moved[channel], moved[channel + 1])
+    rebound(fixed, work, state, row, NO_SLACK)
 
 
 @_kernel
-def moved_by(fixed, work, state, row, species):
-    """The number of a shared species in a row has changed."""
-    starts = behind(int32s(fixed[ON_STARTS]), record_of(fixed, row)[ROW_PATCH] * fixed[SHARED] + species)
-    refresh(fixed, work, state, row, int32s(fixed[ON]), starts[0], starts[1])
+def moved_by(fixed, work, state, row, place):
+    """The number of a shared species in a row has changed; past its ceiling the row gets a new bound."""
+    if state[place] > int32s(work[CEILINGS])[row * fixed[SHARED] + place // fixed[VOXELS]]:
+        rebound(fixed, work, state, row, SLACK)
 
 
 @_kernel
@@ -144,13 +144,20 @@ def take_of_row(fixed, work, state, x):
         return False
     record = record_of(fixed, row)
     patch = patch_of(fixed, record)
-    propensities = behind(float64s(work[PROPENSITIES]), record[ROW_CHANNELS])
-    target = second(work) * bound
-    for k in range(patch[CHANNEL_COUNT]):
-        target -= propensities[k]
-        if target < 0.0:
-            react(fixed, work, state, row, patch[FIRST_CHANNEL] + k)
+    first, target = patch[FIRST_CHANNEL], second(work) * bound
+    k, is_law = behind(float64s(work[COEFFICIENTS]), record[ROW_COEFFICIENTS]), int32s(fixed[IS_LAW])
+    v = laws_of(fixed, work, state, row, record, patch) if patch[HAS_LAWS] else k
+    rest = target
+    for c in range(patch[CHANNEL_COUNT]):
+        if is_law[first + c]:
+            rest -= v[c]
+        elif k[c] > 0.0:
+            rest -= k[c] * product(fixed, state, record, first + c)
+        if rest < 0.0:
+            react(fixed, work, state, row, first + c)
             return True
+    if target - rest < _LOOSE * bound:
+        rebound(fixed, work, state, row, NO_SLACK)
     return False
 
 
@@ -179,7 +186,7 @@ def take_of_source(fixed, work, state, x):
         change_number(fixed, work, state, place + goal, 1.0)
         row = int32s(fixed[WAYS_OUT])[2 * (place + goal) + 1]
         if row >= 0:
-            moved_by(fixed, work, state, row, species)
+            moved_by(fixed, work, state, row, place + goal)
     return True
 
 
@@ -224,11 +231,11 @@ def take_of_class(fixed, work, state, c, x):
         change_number(fixed, work, state, place + goal, 1.0)
     row = ways[2 * place + 1]
     if row >= 0:
-        moved_by(fixed, work, state, row, species)
+        moved_by(fixed, work, state, row, place)
     if goal < STAYS:
         row = ways[2 * (place + goal) + 1]
         if row >= 0:
-            moved_by(fixed, work, state, row, species)
+            moved_by(fixed, work, state, row, place + goal)
     return True
 
 
@@ -245,7 +252,8 @@ def run_events(fixed, work, state, limit):
     ways, chances, goals, slots = int32s(fixed[WAYS_OUT]), float64s(fixed[CHANCES]), int32s(fixed[GOALS]), fixed[SLOTS]
     inverses, kind_classes, species_of = float64s(fixed[INVERSES]), int32s(fixed[KIND_CLASSES]), int32s(fixed[CLASS_SPECIES])
     left, time, at, events = numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS]
-    total, inverse, ghosts = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS]
+    total, inverse, ghosts, rows_sum = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS], numbers[ROWS_SUM]
+    ceilings, shared = int32s(work[CEILINGS]), fixed[SHARED]
     while True:
         passed = left * inverse
         if passed >= time or events >= limit:
@@ -281,13 +289,14 @@ def run_events(fixed, work, state, limit):
                         lists[spot] = other
                         events += 1
                         is_plain = True
-                        row, other_row = ways[2 * place + 1], ways[2 * other + 1]
-                        if row >= 0:
-                            moved_by(fixed, work, state, row, species_of[c])
-                            is_plain = False
-                        if other_row >= 0:
-                            moved_by(fixed, work, state, other_row, species_of[c])
-                            is_plain = False
+                        row = ways[2 * place + 1]
+                        if row >= 0 and ceilings[row * shared + species_of[c]] < 0:
+                            rebound(fixed, work, state, row, SLACK)
+                            is_plain = numbers[ROWS_SUM] == rows_sum
+                        row = ways[2 * other + 1]
+                        if row >= 0 and state[other] > ceilings[row * shared + species_of[c]]:
+                            rebound(fixed, work, state, row, SLACK)
+                            is_plain &= numbers[ROWS_SUM] == rows_sum
                     else:
                         happened = take_of_class(fixed, work, state, c, x)
                 elif goal == STAYS:
@@ -311,7 +320,7 @@ def run_events(fixed, work, state, limit):
             continue
         events += happened
         tally(fixed, work)
-        total, inverse, ghosts = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS]
+        total, inverse, ghosts, rows_sum = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS], numbers[ROWS_SUM]
         if counts[QUEUED] > 0 or counts[FAULT] != SOUND:
             break  # in the middle of a step, to go on from here
     is_over = counts[QUEUED] == 0 and counts[FAULT] == SOUND and left * inverse >= time

@@ -19,8 +19,8 @@ from numba import njit
 
 from engines.equations.maths import log_of_positive
 from engines.reaction_diffusion.kernels.direct import run_one
-from engines.reaction_diffusion.kernels.events import run_events
-from engines.reaction_diffusion.kernels.memory import behind, call, float64s, int32s, int64s
+from engines.reaction_diffusion.kernels.events import SLACK, run_events
+from engines.reaction_diffusion.kernels.memory import behind, float64s, int32s, int64s
 from engines.reaction_diffusion.kernels.molecules import enter_all, tally
 from engines.reaction_diffusion.kernels.poisson import binomial, counted, poisson
 from engines.reaction_diffusion.kernels.records import (
@@ -45,21 +45,19 @@ from engines.reaction_diffusion.kernels.records import (
     INTENSITIES,
     IS_LAW,
     KIND_CLASSES,
-    LAWS,
     LEAPS,
     LEAVES,
     LEDGER,
     LEDGER_COUNT,
     LEFT_LEDGER,
+    LIMIT,
     MEANS,
-    NOT_FINITE,
     NUMBERS,
     ORDERS,
     OWN_ORDERS,
-    QUEUED,
     ROW_AT,
-    ROW_CHANNELS,
     ROW_COEFFICIENTS,
+    ROW_INTENSITIES,
     ROW_VOXEL,
     ROWS,
     SHARED,
@@ -83,7 +81,7 @@ from engines.reaction_diffusion.kernels.records import (
     VOXELS,
     WAYS_OUT,
 )
-from engines.reaction_diffusion.kernels.rows import fail, fill, gather, patch_of, product, record_of
+from engines.reaction_diffusion.kernels.rows import laws_of, patch_of, product, rebound, record_of
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 CRITICAL = 10.0
@@ -100,19 +98,11 @@ MANY_WAYS = 1
 @_kernel
 def _intensities(fixed, work, state, row, record, patch):
     """Propensities of all channels of a row."""
-    first, a = patch[FIRST_CHANNEL], behind(float64s(work[INTENSITIES]), record[ROW_CHANNELS])
+    first, a = patch[FIRST_CHANNEL], behind(float64s(work[INTENSITIES]), record[ROW_INTENSITIES])
     k, is_law = behind(float64s(work[COEFFICIENTS]), record[ROW_COEFFICIENTS]), int32s(fixed[IS_LAW])
-    x, u, p, m, v = gather(fixed, work, state, record, patch)
-    if patch[HAS_LAWS]:
-        call(patch[LAWS], x, u, p, m, v)
+    v = laws_of(fixed, work, state, row, record, patch) if patch[HAS_LAWS] else k
     for c in range(patch[CHANNEL_COUNT]):
-        number = product(fixed, state, record, first + c)
-        if is_law[first + c]:
-            if not abs(v[c]) < 1e300:
-                fail(work, NOT_FINITE, row, c)
-            a[c] = v[c] if v[c] > 0.0 and number > 0.0 else 0.0
-        else:
-            a[c] = k[c] * number
+        a[c] = v[c] if is_law[first + c] else k[c] * product(fixed, state, record, first + c)
 
 
 @_kernel
@@ -170,7 +160,7 @@ def _look_at_reactions(fixed, work, state):
         record = record_of(fixed, row)
         patch = patch_of(fixed, record)
         _intensities(fixed, work, state, row, record, patch)
-        a = behind(float64s(work[INTENSITIES]), record[ROW_CHANNELS])
+        a = behind(float64s(work[INTENSITIES]), record[ROW_INTENSITIES])
         for c in range(patch[CHANNEL_COUNT]):
             if a[c] == 0.0:
                 continue
@@ -270,7 +260,7 @@ def _react(fixed, work, state, tau, target):
     for row in range(fixed[ROWS]):
         record = record_of(fixed, row)
         patch = patch_of(fixed, record)
-        a = behind(float64s(work[INTENSITIES]), record[ROW_CHANNELS])
+        a = behind(float64s(work[INTENSITIES]), record[ROW_INTENSITIES])
         for c in range(patch[CHANNEL_COUNT]):
             if a[c] == 0.0:
                 continue
@@ -377,7 +367,7 @@ def _list_all(fixed, work, state):
     if not enter_all(fixed, work, state):
         return False
     for row in range(fixed[ROWS]):
-        fill(fixed, work, state, row)
+        rebound(fixed, work, state, row, SLACK)
     tally(fixed, work)
     int64s(work[COUNTS])[STALE] = 0
     return True
@@ -389,6 +379,13 @@ def run_leaps(fixed, work, state, way, epsilon):
     counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
     length = fixed[LEDGER] + LEDGER_COUNT * fixed[SHARED]
     while numbers[TIME] > 0.0:
+        if counts[EVENTS] < counts[LIMIT]:  # not less than that many, also where lists that are full come in between
+            status = (
+                run_events(fixed, work, state, counts[LIMIT]) if way == MANY_WAYS else run_one(fixed, work, state, counts[LIMIT])
+            )
+            if status != SOUND:
+                return status
+            continue
         _clear(float64s(work[MEANS]), length)
         _clear(float64s(work[VARIANCES]), length)
         total, critical, draws = _look_at_reactions(fixed, work, state)
@@ -400,12 +397,9 @@ def run_leaps(fixed, work, state, way, epsilon):
         if (total + hops) * tau < worth and tau < numbers[TIME]:
             if way == MANY_WAYS and counts[STALE] and not _list_all(fixed, work, state):
                 return FULL
-            limit = counts[EVENTS] + max(100, int(4.0 * worth))
-            status = run_events(fixed, work, state, limit) if way == MANY_WAYS else run_one(fixed, work, state, limit)
-            if status != SOUND or counts[QUEUED] > 0:
-                return status
+            counts[LIMIT] = counts[EVENTS] + max(100, int(4.0 * worth))
             continue
         counts[STALE] = 1
         passed = _leap(fixed, work, state, tau, critical, length)
-        numbers[TIME] = max(0.0, numbers[TIME] - passed) if passed < numbers[TIME] else 0.0
+        numbers[TIME] = numbers[TIME] - passed if passed < numbers[TIME] else 0.0
     return SOUND

@@ -1,5 +1,5 @@
 """Numbers by the address where they begin: tables that a kernel reads without being told of arrays, and calls of chemistry."""
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, import-untyped"
 
 from __future__ import annotations
 

@@ -21,19 +21,19 @@ from __future__ import annotations
     ROW_RECORDS, PATCH_RECORDS,  # int64, see below
     INPUT_COLUMNS,  # int64, of each row: columns of the row of inputs
     MEASURES,  # numbers, five of each kind of row
-    FACTOR_STARTS, FACTOR_BASES, FACTOR_OWN, FACTOR_LESS,  # of each channel: propensity = coefficient * product of (n - less)
+    FACTOR_STARTS, FACTOR_BASES, FACTOR_SHARED, FACTOR_LESS,  # of each channel: coefficient * product of (n - less)
     CHANGE_STARTS, CHANGE_BASES, CHANGE_SHARED, CHANGE_AMOUNTS,  # of each channel: shared species or -1, molecules
-    MOVED_STARTS, MOVED,  # of each channel: channels whose propensity one event moves
-    ON_STARTS, ON,  # of each patch and shared species: channels that it moves
     IS_LAW,  # int32 of each channel
+    LONE_STARTS, LONE_PARTNERS,  # of each patch and species: own species of which it meets one wherever it reacts; none otherwise
     ORDERS, OWN_ORDERS,  # int32 of each patch and species: highest order of its reactions, and how often it is in that
     FLOW_COLUMNS, FLOW_PLACES, FLOW_LEDGERS, FLOW_SHARES,
-    ONE_PLACES, ONE_COUNT, ONE_CHANNELS, ONE_FACTORS, ONE_LESS, ONE_RATES, ONE_STARTS, ONE_AT, ONE_AMOUNTS,  # see ``direct``
+    ONE_PLACES, ONE_COUNT, ONE_FEWER, ONE_PAIRS,  # as in ``one_voxel``
+    ONE_CHANNELS, ONE_FACTORS, ONE_RATES, ONE_CHANGES, ONE_AT, ONE_AMOUNTS,
     FIXED,
-) = range(55)  # fmt: skip
+) = range(54)  # fmt: skip
 
-ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW_OUTPUTS, ROW = range(9)
-"""Its voxel; where its own numbers begin; its patch; where its propensities, coefficients, columns, measures and outputs begin."""
+ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_INTENSITIES, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW_OUTPUTS, ROW = range(9)
+"""Its voxel; where its own numbers begin; its patch; where its propensities (of leaps), coefficients, columns and so on begin."""
 
 (
     FIRST_CHANNEL, CHANNEL_COUNT, SPECIES_FIRST, FIRST_ROW, ROW_COUNT, SPECIES_COUNT, SHARED_COUNT, STATE_COUNT, INPUT_COUNT,
@@ -46,8 +46,10 @@ ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_ME
     LISTS, LIST_STARTS, SIZES, SUMS, DEBTS,  # int32 places; int64 of classes and one more; int64; 1/s; int32 of each place
     NEEDED,  # int64 of each class: entries for which there was no room
     EXPONENTIALS, UNIFORMS,  # numbers of a batch
-    PROPENSITIES, COEFFICIENTS,
+    COEFFICIENTS,  # numbers of each row, in 1/s
+    ONE_COEFFICIENTS,  # numbers of ``direct``
     LEVELS, POSITIONS,  # int32 of each row: its group or -1, and where it stands among members
+    CEILINGS,  # int32 of each row and shared species: numbers up to which its bound holds
     MEMBERS, BLOCKS, FREE, ROOM,  # int32: members, block by block; blocks of each group; free blocks; blocks of a group at most
     GROUP_SIZES, ACTIVE,  # int64 of each group; int32 groups with members, largest first
     SOURCE_SUMS,  # numbers, 1/s of this source and those before
@@ -56,18 +58,20 @@ ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_CHANNELS, ROW_COEFFICIENTS, ROW_INPUTS, ROW_ME
     MEANS, VARIANCES, INTENSITIES,  # numbers of ``leaps``: of places and ledgers, and of channels
     LAST_INPUTS, SCRATCH,  # the row of inputs that coefficients are of; numbers
     WORK,
-) = range(32)  # fmt: skip
+) = range(33)  # fmt: skip
 
 (
     COUNTER, AT, GHOSTS, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED, STALE,
     STEP, PHASE, ADDED,  # where a call stopped, to go on
+    LIMIT,  # events until which single events follow each other
     FAULT, FAULT_ROW, FAULT_CHANNEL, LEAPS, COUNT_LENGTH,
-) = range(18)  # fmt: skip
+) = range(19)  # fmt: skip
 
 LEFT, TIME, ROWS_SUM, SOURCE_SUM, TOTAL, INVERSE, NUMBER_LENGTH = range(7)
 """Of a unit exponential until the next event; s left of the step; 1/s of all rows, sources, and everything; s."""
 
 LOOSE, HELD = -1, -2
+HIGH = 1 << 30
 STAYS, LEAVES, TAKEN_UP = 1 << 30, (1 << 30) + 1, (1 << 30) + 2
 BATCH = 128
 GROUPS, LOWEST = 128, -40

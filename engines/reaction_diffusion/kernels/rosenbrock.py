@@ -6,7 +6,8 @@ stiffly accurate. In the form without products of the Jacobian J with vectors, f
     (1 / (gamma h) - J) k_i = f(x + sum_(j<i) a_ij k_j) + sum_(j<i) c_ij k_j / h
     x' = x + sum_j a_6j k_j + k_6,   error k_6
 
-The matrix, of few rows, is inverted and so used six times. Linear invariants of f are invariants of the step.
+The matrix is factored once, without exchange of rows: where a pivot has become small beside 1 / (gamma h), the step is too long,
+and is refused. Linear invariants of f are invariants of the step.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -15,9 +16,22 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from engines.compartmental_neurons.kernels.eight import LANES, fused, load, same, store
-from engines.reaction_diffusion.kernels.addresses import call, place
-from engines.reaction_diffusion.kernels.voxel import END, MATRIX, NOW, NUMBERS, RATIOS, RIGHT, STAGES, THERE, probe, weigh
+from engines.compartmental_neurons.kernels.eight import LANES, fused, load, same, select_each, smaller_each, store
+from engines.reaction_diffusion.kernels.addresses import place
+from engines.reaction_diffusion.kernels.voxels import (
+    END,
+    ERRORS,
+    NOW,
+    NUMBERS,
+    RIGHT,
+    STAGES,
+    TRIED,
+    eight,
+    evaluate,
+    given,
+    vector,
+    weigh,
+)
 
 GAMMA = 0.25
 COUNT = 6
@@ -39,130 +53,101 @@ SLOPES = np.array([
     [8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054],
 ])  # fmt: skip
 """c_ij"""
-OTHERS = (1.0 - np.eye(LANES)).ravel()
-"""(8, 8) 1 in all lanes but one."""
+SMALLEST = 0.05
+"""Of a pivot, beside 1 / (gamma h), which it is at least where each reaction turns one molecule into another."""
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-_inline = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 
 
 @_kernel
-def stiff_step(slopes, work, u, p, m, held, holds, step, tolerance, floors, count, width):
-    """Try a step from the numbers of a voxel, their slopes and the Jacobian; the largest error over what is allowed.
+def implicit_step(slopes, work, count, inputs, p, m, holds, tolerance, floors, table, course):
+    """Try a step of TRIED in each lane, from the numbers, their slopes and the Jacobian.
 
-    ``END`` has the numbers after it.
+    END has numbers after it, ERRORS the largest error over what is allowed; ``course`` is where the elimination is in ``table``.
     """
-    if not _invert(work, 1.0 / (GAMMA * step), held, holds, count, width):
-        return np.inf
-    x, end, there = place(work, NUMBERS * width), place(work, END * width), place(work, THERE * width)
-    right, k, matrix = place(work, RIGHT * width), place(work, STAGES * width), place(work, MATRIX * width)
-    _multiply(place(work, NOW * width), k, 0, matrix, count, width)
-    for stage in range(1, COUNT):
-        for c in range(0, width, LANES):
-            total = load(x, c)
+    size, first = count * LANES, vector(count, STAGES)
+    x, end, k = place(work, vector(count, NUMBERS)), place(work, vector(count, END)), place(work, first)
+    now, right = place(work, vector(count, NOW)), place(work, vector(count, RIGHT))
+    step = load(place(work, eight(count, TRIED)), 0)
+    is_sound = _factor(work, step, count, inputs, holds, table, course)
+    for stage in range(COUNT):
+        slope = now
+        if stage > 0:
+            for i in range(0, size, LANES):
+                total = load(x, i)
+                for j in range(stage):
+                    total = fused(same(POINTS[stage, j]), load(k, j * size + i), total)
+                store(end, i, total)
+            evaluate(slopes, work, vector(count, END), vector(count, RIGHT), count, inputs, p, m, holds)
+            slope = right
+        for i in range(0, size, LANES):
+            total = same(0.0)
             for j in range(stage):
-                total = fused(same(POINTS[stage, j]), load(k, j * width + c), total)
-            store(end, c, total)
-        call(slopes, probe(work, END, held, holds, count, width), u, p, m, there)
-        for c in range(0, width, LANES):
-            total = load(there, c)
-            for j in range(stage):
-                total = fused(same(SLOPES[stage, j] / step), load(k, j * width + c), total)
-            store(right, c, total)
-        _multiply(right, k, stage * width, matrix, count, width)
-    last = place(work, (STAGES + COUNT - 1) * width)
-    for c in range(0, width, LANES):
-        store(end, c, load(end, c) + load(last, c))
-    return weigh(work, last, floors, same(tolerance), count, width)
-
-
-@_inline
-def _multiply(right, found, at, matrix, count, width):
-    """The product of the inverse, whose columns are rows of ``matrix``, and a right side."""
-    for c in range(0, width, LANES):
-        total = same(0.0)
-        for i in range(count):
-            total = fused(same(right[i]), load(matrix, i * width + c), total)
-        store(found, at + c, total)
-
-
-# -- the inverse -------------------------------------------------------------------------------------------------------
+                total = fused(same(SLOPES[stage, j]), load(k, j * size + i), total)
+            store(k, stage * size + i, load(slope, i) + total / step)
+        _solve(work, first + stage * size, count, inputs, table, course)
+    last = (COUNT - 1) * size
+    for i in range(0, size, LANES):
+        store(end, i, load(end, i) + load(k, last + i))
+        store(right, i, load(k, last + i))
+    weigh(work, vector(count, RIGHT), floors, tolerance, count)
+    errors = place(work, eight(count, ERRORS))
+    store(errors, 0, select_each(is_sound > same(0.0), load(errors, 0), same(np.inf)))
 
 
 @_kernel
-def _invert(work, diagonal, held, holds, count, width):
-    """The transpose of the inverse of ``diagonal`` - J, by Gauss and Jordan; False where there is none."""
-    jacobian, matrix = place(work, (MATRIX + count) * width), place(work, MATRIX * width)
-    swaps = place(work, RATIOS * width)
-    for j in range(count):
-        for i in range(count):
-            matrix[j * width + i] = 0.0 if holds and held[j] else -jacobian[i * count + j]
-        matrix[j * width + j] += diagonal
-    has_swapped = False
-    for k in range(count):
-        row = _pivot(matrix, k, count, width)
-        pivot = matrix[row * width + k]
-        if not 0.0 < abs(pivot) < np.inf:
-            return False
-        swaps[k] = row
-        if row != k:
-            _swap(matrix, row * width, k * width, width)
-            has_swapped = True
-        _eliminate(matrix, k, pivot, count, width)
-    if has_swapped:
-        _swap_back(matrix, swaps, count, width)
-    return True
+def _factor(work, step, count, inputs, holds, table, course):
+    """The triangular factors of 1 / (gamma h) - J in place of the matrix, with an inverse diagonal; 1 in lanes where it went well.
 
-
-@_inline
-def _eliminate(matrix, k, pivot, count, width):
-    """Clear a column but for the pivot; in its place comes a column of the inverse.
-
-    Numbers are taken eight at a time throughout: to read eight of which one has just been written takes long.
+    A number that is held moves no slope.
     """
-    block, others = k // LANES * LANES, load(place(OTHERS, k % LANES * LANES), 0)
-    scale = same(1.0 / pivot)
-    for c in range(0, width, LANES):
-        rest = load(matrix, k * width + c)
-        if c == block:
-            rest = fused(rest, others, same(1.0) - others)
-        store(matrix, k * width + c, scale * rest)
-    for i in range(count):
-        factor = matrix[i * width + k]
-        if i == k or factor == 0.0:
-            continue
-        less = same(-factor)
-        for c in range(0, width, LANES):
-            rest = load(matrix, i * width + c)
-            if c == block:
-                rest = rest * others
-            store(matrix, i * width + c, fused(less, load(matrix, k * width + c), rest))
-
-
-@_kernel
-def _swap_back(matrix, swaps, count, width):
-    """The columns of an inverse in order, after rows were swapped."""
+    _, held, jacobian_at, matrix_at = given(count, inputs)
+    jacobian, matrix, entries = place(work, jacobian_at), place(work, matrix_at), table[course]
+    diagonal, zero = same(1.0) / (same(GAMMA) * step), same(0.0)
+    for e in range(entries):
+        at = table[course + 1 + e]
+        value = -load(jacobian, at * LANES)
+        if holds:
+            value = select_each(load(place(work, held), at % count * LANES) > zero, zero, value)
+        if at % (count + 1) == 0:
+            value = value + diagonal
+        store(matrix, at * LANES, value)
+    smallest, starts = same(np.inf), course + 1 + entries
     for n in range(count):
-        k = count - 1 - n
-        other = int(swaps[k])
-        if other != k:
-            for i in range(count):
-                matrix[i * width + k], matrix[i * width + other] = matrix[i * width + other], matrix[i * width + k]
+        begin = course + table[starts + n]
+        k, rows = table[begin], table[begin + 1]
+        columns = table[begin + 2 + rows]
+        pivot = load(matrix, k * (count + 1) * LANES)
+        smallest = smaller_each(smallest, pivot)
+        inverse = same(1.0) / pivot
+        store(matrix, k * (count + 1) * LANES, inverse)
+        for r in range(rows):
+            row = table[begin + 2 + r] * count
+            factor = load(matrix, (row + k) * LANES) * inverse
+            store(matrix, (row + k) * LANES, factor)
+            for c in range(columns):
+                column = table[begin + 3 + rows + c]
+                at = (row + column) * LANES
+                store(matrix, at, fused(-factor, load(matrix, (k * count + column) * LANES), load(matrix, at)))
+    return select_each(smallest > same(SMALLEST) * diagonal, same(1.0), zero)
 
 
-@_inline
-def _pivot(matrix, k, count, width):
-    """The row of the largest number of a column, unless that of the diagonal is nearly as large."""
-    row, largest = k, 8.0 * abs(matrix[k * width + k])
-    for i in range(k + 1, count):
-        size = abs(matrix[i * width + k])
-        if size > largest:
-            row, largest = i, size
-    return row
-
-
-@_inline
-def _swap(matrix, a, b, width):
-    for c in range(0, width, LANES):
-        kept = load(matrix, a + c)
-        store(matrix, a + c, load(matrix, b + c))
-        store(matrix, b + c, kept)
+@_kernel
+def _solve(work, right, count, inputs, table, course):
+    """One right side after the other becomes what it is the right side of."""
+    _, _, _, matrix_at = given(count, inputs)
+    matrix, x, starts = place(work, matrix_at), place(work, right), course + 1 + table[course]
+    for n in range(count):
+        begin = course + table[starts + n]
+        k = table[begin]
+        value = -load(x, k * LANES)
+        for r in range(table[begin + 1]):
+            row = table[begin + 2 + r]
+            store(x, row * LANES, fused(value, load(matrix, (row * count + k) * LANES), load(x, row * LANES)))
+    for m in range(count):
+        begin = course + table[starts + count - 1 - m]
+        k, rows = table[begin], table[begin + 1]
+        value = load(x, k * LANES)
+        for c in range(table[begin + 2 + rows]):
+            column = table[begin + 3 + rows + c]
+            value = fused(-load(matrix, (k * count + column) * LANES), load(x, column * LANES), value)
+        store(x, k * LANES, value * load(matrix, k * (count + 1) * LANES))

@@ -1,8 +1,11 @@
-"""Propensities of reactions in rows (voxels with reactions), and rows in groups by powers of two of the sum of theirs.
+"""Reactions in rows (voxels with reactions), and rows in groups by powers of two of a bound on the sum of their propensities.
 
 Of a group a row is taken at random, and with the chance (its propensity) / (2^k of its group) one of its channels fires; else
-nothing happens (thinning; composition and rejection of Slepoy, Thompson and Plimpton 2008). Every sum is worked out afresh from
-its terms, so rounding errors do not pile up. A row stays in its group until it is above its bound or below a quarter of it.
+nothing happens (thinning; composition and rejection of Slepoy, Thompson and Plimpton 2008). Propensities are worked out for the row
+that is taken, and only then: what the group was chosen by is a bound that holds as long as no shared species is above its *ceiling*
+there, some more than were there (partial propensities are bounded so by Thanh, Priami and Zunino 2014). So a molecule that hops in
+or out of a row costs one comparison. Rate laws need not grow with the numbers that they depend on; rows with any have ceilings
+of -1, and their propensities are worked out whenever a number moves.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -17,13 +20,14 @@ from engines.reaction_diffusion.kernels.records import (
     ACTIVE_COUNT,
     BLOCK,
     BLOCKS,
+    CEILINGS,
     CHANNEL_COUNT,
     COEFFICIENTS,
     COEFFICIENTS_OF,
     COUNTS,
     FACTOR_BASES,
     FACTOR_LESS,
-    FACTOR_OWN,
+    FACTOR_SHARED,
     FACTOR_STARTS,
     FAULT,
     FAULT_CHANNEL,
@@ -34,12 +38,15 @@ from engines.reaction_diffusion.kernels.records import (
     GROUP_SIZES,
     GROUPS,
     HAS_LAWS,
+    HIGH,
     INPUT_COLUMNS,
     INPUT_COUNT,
     IS_LAW,
     LAST_INPUTS,
     LAWS,
     LEVELS,
+    LONE_PARTNERS,
+    LONE_STARTS,
     LOWEST,
     MEASURES,
     MEMBERS,
@@ -49,11 +56,9 @@ from engines.reaction_diffusion.kernels.records import (
     PATCH,
     PATCH_RECORDS,
     POSITIONS,
-    PROPENSITIES,
     ROOM,
     ROW,
     ROW_AT,
-    ROW_CHANNELS,
     ROW_COEFFICIENTS,
     ROW_INPUTS,
     ROW_MEASURES,
@@ -62,9 +67,11 @@ from engines.reaction_diffusion.kernels.records import (
     ROW_VOXEL,
     ROWS_SUM,
     SCRATCH,
+    SHARED,
     SHARED_COUNT,
     SHARED_LIST,
     SPECIES_COUNT,
+    SPECIES_FIRST,
     STATE_COUNT,
     TOO_FAST,
     VALUES,
@@ -73,7 +80,6 @@ from engines.reaction_diffusion.kernels.records import (
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _EXPONENT = np.uint64(52)
-_TO_ONE = np.uint64(0x3FF)
 
 
 # -- one row -------------------------------------------------------------------------------------------------------------------
@@ -112,10 +118,10 @@ def gather(fixed, work, state, record, patch):
 def product(fixed, state, record, channel):
     """n (n - 1) … of the reactants of a channel, 0 where there are too few."""
     starts, bases = int32s(fixed[FACTOR_STARTS]), int64s(fixed[FACTOR_BASES])
-    own, less = int32s(fixed[FACTOR_OWN]), float64s(fixed[FACTOR_LESS])
+    shared, less = int32s(fixed[FACTOR_SHARED]), float64s(fixed[FACTOR_LESS])
     found = 1.0
     for f in range(starts[channel], starts[channel + 1]):
-        place = bases[f] + (record[ROW_AT] if own[f] else record[ROW_VOXEL])
+        place = bases[f] + (record[ROW_AT] if shared[f] < 0 else record[ROW_VOXEL])
         there = state[place] - less[f]
         found *= there if there > 0.0 else 0.0
     return found
@@ -127,22 +133,6 @@ def fail(work, fault, row, channel):
     counts = int64s(work[COUNTS])
     if counts[FAULT] == 0:
         counts[FAULT], counts[FAULT_ROW], counts[FAULT_CHANNEL] = fault, row, channel
-
-
-@_kernel
-def fill_laws(fixed, work, state, row, record, patch):
-    """Propensities of all rate laws of a row; of one with too few reactants 0."""
-    x, u, p, m, v = gather(fixed, work, state, record, patch)
-    call(patch[LAWS], x, u, p, m, v)
-    is_law, first = int32s(fixed[IS_LAW]), patch[FIRST_CHANNEL]
-    propensities = behind(float64s(work[PROPENSITIES]), record[ROW_CHANNELS])
-    for k in range(patch[CHANNEL_COUNT]):
-        if not is_law[first + k]:
-            continue
-        if not abs(v[k]) < 1e300:
-            fail(work, NOT_FINITE, row, k)
-            v[k] = 0.0
-        propensities[k] = v[k] if v[k] > 0.0 and product(fixed, state, record, first + k) > 0.0 else 0.0
 
 
 @_kernel
@@ -159,52 +149,73 @@ def fill_coefficients(fixed, work, state, row, record, patch):
 
 
 @_kernel
-def fill(fixed, work, state, row):
-    """All propensities of a row, and its group."""
-    record = record_of(fixed, row)
-    patch = patch_of(fixed, record)
-    propensities = behind(float64s(work[PROPENSITIES]), record[ROW_CHANNELS])
-    coefficients = behind(float64s(work[COEFFICIENTS]), record[ROW_COEFFICIENTS])
+def laws_of(fixed, work, state, row, record, patch):
+    """Propensities of the rate laws of a row (other channels are left as they are); of one with too few reactants 0."""
+    x, u, p, m, v = gather(fixed, work, state, record, patch)
+    call(patch[LAWS], x, u, p, m, v)
+    is_law, first = int32s(fixed[IS_LAW]), patch[FIRST_CHANNEL]
     for k in range(patch[CHANNEL_COUNT]):
-        propensities[k] = coefficients[k] * product(fixed, state, record, patch[FIRST_CHANNEL] + k)
-    if patch[HAS_LAWS]:
-        fill_laws(fixed, work, state, row, record, patch)
-    regroup(work, row, _sum(propensities, patch[CHANNEL_COUNT]))
+        if not is_law[first + k]:
+            continue
+        if not abs(v[k]) < 1e300:
+            fail(work, NOT_FINITE, row, k)
+            v[k] = 0.0
+        elif not (v[k] > 0.0 and product(fixed, state, record, first + k) > 0.0):
+            v[k] = 0.0
+    return v
 
 
 @_kernel
-def refresh(fixed, work, state, row, moved, first, last):
-    """Propensities of some channels of a row, listed from ``first`` to before ``last``, and its group."""
+def rebound(fixed, work, state, row, slack):
+    """New ceilings of a row, a bound on the sum of its propensities, and the group that goes with it.
+
+    Ceilings are what is there and a 2^slack-th part of it more: some more where molecules come and go, none (slack 31) where
+    reactions are what happens.
+    """
     record = record_of(fixed, row)
     patch = patch_of(fixed, record)
-    begin = patch[FIRST_CHANNEL]
-    propensities = behind(float64s(work[PROPENSITIES]), record[ROW_CHANNELS])
-    coefficients = behind(float64s(work[COEFFICIENTS]), record[ROW_COEFFICIENTS])
-    is_law, moves_laws = int32s(fixed[IS_LAW]), False
-    for d in range(first, last):
-        channel = moved[d]
-        if is_law[channel]:
-            moves_laws = True
-        else:
-            propensities[channel - begin] = coefficients[channel - begin] * product(fixed, state, record, channel)
-    if moves_laws:
-        fill_laws(fixed, work, state, row, record, patch)
-    regroup(work, row, _sum(propensities, patch[CHANNEL_COUNT]))
+    first, total = patch[FIRST_CHANNEL], 0.0
+    k, is_law = behind(float64s(work[COEFFICIENTS]), record[ROW_COEFFICIENTS]), int32s(fixed[IS_LAW])
+    if patch[HAS_LAWS]:
+        v = laws_of(fixed, work, state, row, record, patch)
+        for c in range(patch[CHANNEL_COUNT]):
+            total += v[c] if is_law[first + c] else k[c] * product(fixed, state, record, first + c)
+    else:
+        _set_ceilings(fixed, work, state, row, record, patch, slack)
+        for c in range(patch[CHANNEL_COUNT]):
+            if k[c] > 0.0:
+                total += k[c] * _highest_product(fixed, work, state, row, record, first + c)
+    regroup(work, row, total)
 
 
 @_kernel
-def _sum(values, count):
-    """In four sums side by side, which takes less time."""
-    a = b = c = d = 0.0
-    even = count - count % 4
-    for k in range(0, even, 4):
-        a += values[k]
-        b += values[k + 1]
-        c += values[k + 2]
-        d += values[k + 3]
-    for k in range(even, count):
-        a += values[k]
-    return (a + b) + (c + d)
+def _set_ceilings(fixed, work, state, row, record, patch, slack):
+    """Of shared species that meet none of their partners, as long as those are the row's own, there are none."""
+    ceilings, shared = behind(int32s(work[CEILINGS]), row * fixed[SHARED]), int64s(patch[SHARED_LIST])
+    channels, partners = int32s(fixed[LONE_STARTS]), int64s(fixed[LONE_PARTNERS])
+    for j in range(patch[SHARED_COUNT]):
+        number = int(state[shared[j] * fixed[VOXELS] + record[ROW_VOXEL]])
+        ceilings[shared[j]] = number + (number >> slack)
+        lone = patch[SPECIES_FIRST] + j
+        first, last = channels[lone], channels[lone + 1]
+        if first < last:
+            met = 0.0
+            for k in range(first, last):
+                met += state[partners[k] + record[ROW_AT]]
+            if met == 0.0:
+                ceilings[shared[j]] = HIGH
+
+
+@_kernel
+def _highest_product(fixed, work, state, row, record, channel):
+    """The product of the reactants of a channel, with shared species at their ceilings."""
+    starts, bases = int32s(fixed[FACTOR_STARTS]), int64s(fixed[FACTOR_BASES])
+    shared, less = int32s(fixed[FACTOR_SHARED]), float64s(fixed[FACTOR_LESS])
+    ceilings, found = behind(int32s(work[CEILINGS]), row * fixed[SHARED]), 1.0
+    for f in range(starts[channel], starts[channel + 1]):
+        number = state[bases[f] + record[ROW_AT]] if shared[f] < 0 else float(ceilings[shared[f]])
+        found *= max(number - less[f], 0.0)
+    return found
 
 
 # -- groups --------------------------------------------------------------------------------------------------------------------
@@ -230,7 +241,7 @@ def regroup(work, row, propensity):
         return
     levels[row] = -1
     if propensity > 0.0:
-        exponent = np.int64(np.float64(propensity).view(np.uint64) >> _EXPONENT) - 1023
+        exponent = int(np.float64(propensity).view(np.uint64) >> _EXPONENT) - 1023
         group = max(0, exponent + 1 - LOWEST)
         if group >= GROUPS:
             fail(work, TOO_FAST, row, -1)

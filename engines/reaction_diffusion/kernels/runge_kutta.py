@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from engines.compartmental_neurons.kernels.eight import LANES, fused, load, same, store
-from engines.reaction_diffusion.kernels.addresses import call, place
-from engines.reaction_diffusion.kernels.voxel import END, NOW, NUMBERS, RIGHT, STAGES, probe, weigh
+from engines.reaction_diffusion.kernels.addresses import place
+from engines.reaction_diffusion.kernels.voxels import END, NOW, NUMBERS, RIGHT, STAGES, TRIED, eight, evaluate, vector, weigh
 
 COUNT = 7
 POINTS = np.array([
@@ -26,30 +26,32 @@ POINTS = np.array([
     [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
 ])  # fmt: skip
 """a_ij"""
-ERRORS = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
+WRONG = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 """e_j"""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def explicit_step(slopes, work, u, p, m, held, holds, step, tolerance, floors, count, width):
-    """Try a step from the numbers of a voxel and their slopes; the largest error over what is allowed.
+def explicit_step(slopes, work, count, inputs, p, m, holds, tolerance, floors):
+    """Try a step of TRIED in each lane, from the numbers and their slopes.
 
-    ``END`` has the numbers after it, and the last of the stages the slopes there.
+    END has the numbers after it, the last of the stages the slopes there, ERRORS the largest error over what is allowed.
     """
-    x, end, k = place(work, NUMBERS * width), place(work, END * width), place(work, STAGES * width)
-    now, right = place(work, NOW * width), place(work, RIGHT * width)
-    for c in range(0, width, LANES):
-        store(k, c, load(now, c))
+    size, first = count * LANES, vector(count, STAGES)
+    x, end, k = place(work, vector(count, NUMBERS)), place(work, vector(count, END)), place(work, first)
+    now, wrong = place(work, vector(count, NOW)), place(work, vector(count, RIGHT))
+    step = load(place(work, eight(count, TRIED)), 0)
+    for i in range(0, size, LANES):
+        store(k, i, load(now, i))
     for stage in range(1, COUNT):
-        for c in range(0, width, LANES):
-            total = same(POINTS[stage, 0]) * load(k, c)
+        for i in range(0, size, LANES):
+            total = same(POINTS[stage, 0]) * load(k, i)
             for j in range(1, stage):
-                total = fused(same(POINTS[stage, j]), load(k, j * width + c), total)
-            store(end, c, fused(same(step), total, load(x, c)))
-        call(slopes, probe(work, END, held, holds, count, width), u, p, m, place(work, (STAGES + stage) * width))
-    for c in range(0, width, LANES):
-        total = same(ERRORS[0]) * load(k, c)
+                total = fused(same(POINTS[stage, j]), load(k, j * size + i), total)
+            store(end, i, fused(step, total, load(x, i)))
+        evaluate(slopes, work, vector(count, END), first + stage * size, count, inputs, p, m, holds)
+    for i in range(0, size, LANES):
+        total = same(WRONG[0]) * load(k, i)
         for j in range(1, COUNT):
-            total = fused(same(ERRORS[j]), load(k, j * width + c), total)
-        store(right, c, same(step) * total)
-    return weigh(work, right, floors, same(tolerance), count, width)
+            total = fused(same(WRONG[j]), load(k, j * size + i), total)
+        store(wrong, i, step * total)
+    weigh(work, vector(count, RIGHT), floors, tolerance, count)

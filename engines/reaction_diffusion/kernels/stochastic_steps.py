@@ -6,7 +6,7 @@ from __future__ import annotations
 from numba import njit
 
 from engines.reaction_diffusion.kernels.direct import run_one
-from engines.reaction_diffusion.kernels.events import draw, moved_by, run_events
+from engines.reaction_diffusion.kernels.events import SLACK, draw, moved_by, run_events
 from engines.reaction_diffusion.kernels.leaps import run_leaps
 from engines.reaction_diffusion.kernels.memory import behind, call, float64s, int32s, int64s
 from engines.reaction_diffusion.kernels.molecules import change_number, enter_all, enter_queued, tally
@@ -14,6 +14,7 @@ from engines.reaction_diffusion.kernels.poisson import poisson
 from engines.reaction_diffusion.kernels.records import (
     ADDED,
     AT,
+    CEILINGS,
     CHANNEL_COUNT,
     COEFFICIENTS,
     COUNTS,
@@ -28,6 +29,7 @@ from engines.reaction_diffusion.kernels.records import (
     FLOW_SHARES,
     FLOWS,
     FULL,
+    HAS_LAWS,
     HELD,
     INPUT_COUNT,
     IS_CONSTANT,
@@ -35,16 +37,17 @@ from engines.reaction_diffusion.kernels.records import (
     LEDGER,
     LEDGER_COUNT,
     LEFT,
+    LIMIT,
     NUMBERS,
     OBSERVE,
     ONE_CHANNELS,
+    ONE_COEFFICIENTS,
     ONE_RATES,
     OUTPUT_COUNT,
     PATCH,
     PATCH_RECORDS,
     PATCHES,
     PHASE,
-    PROPENSITIES,
     QUEUED,
     ROW_AT,
     ROW_COUNT,
@@ -71,7 +74,7 @@ from engines.reaction_diffusion.kernels.records import (
     VOXELS,
     WAYS_OUT,
 )
-from engines.reaction_diffusion.kernels.rows import fill, fill_coefficients, gather, patch_of, record_of
+from engines.reaction_diffusion.kernels.rows import fill_coefficients, gather, patch_of, rebound, record_of
 from engines.reaction_diffusion.kernels.watching import is_due, watch
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
@@ -96,26 +99,34 @@ def _take_inputs(work, inputs, step, columns):
 
 
 @_kernel
-def _renew(fixed, work, state, way, is_first, has_changed):
-    """Coefficients of rows whose inputs or states may have moved, and propensities with them."""
-    for patch_number in range(fixed[PATCHES]):
-        patch = behind(int64s(fixed[PATCH_RECORDS]), patch_number * PATCH)
-        depends = patch[STATE_COUNT] > 0 or (has_changed and patch[INPUT_COUNT] > 0)
-        if not (is_first or depends):
-            continue
+def _renew(fixed, work, state, way, started, has_changed):
+    """Coefficients of rows whose inputs or states may have moved, and bounds with them."""
+    for number in range(fixed[PATCHES]):
+        patch = behind(int64s(fixed[PATCH_RECORDS]), number * PATCH)
+        has_moved = patch[STATE_COUNT] > 0 or (has_changed and patch[INPUT_COUNT] > 0)
         for row in range(patch[FIRST_ROW], patch[FIRST_ROW] + patch[ROW_COUNT]):
-            if is_first or not patch[IS_CONSTANT]:
+            if started != RUNNING or (has_moved and not patch[IS_CONSTANT]):
                 fill_coefficients(fixed, work, state, row, record_of(fixed, row), patch)
-            if way == MANY:
-                fill(fixed, work, state, row)
+            if way == MANY and (has_moved or started == NEW):
+                rebound(fixed, work, state, row, SLACK)
+        if started == NEW and patch[HAS_LAWS] and way != ONE:
+            _never_hold(fixed, work, patch)
     if way == ONE:
         _fill_one(fixed, work)
 
 
 @_kernel
+def _never_hold(fixed, work, patch):
+    """Ceilings that every number is above."""
+    ceilings = int32s(work[CEILINGS])
+    for k in range(patch[FIRST_ROW] * fixed[SHARED], (patch[FIRST_ROW] + patch[ROW_COUNT]) * fixed[SHARED]):
+        ceilings[k] = -1
+
+
+@_kernel
 def _fill_one(fixed, work):
     """What ``direct`` multiplies by: coefficients of the one row, then rates of uptake and loss."""
-    k, rates, known = float64s(work[PROPENSITIES]), float64s(fixed[ONE_RATES]), 0
+    k, rates, known = float64s(work[ONE_COEFFICIENTS]), float64s(fixed[ONE_RATES]), 0
     if fixed[ROWS] > 0:
         coefficients, known = float64s(work[COEFFICIENTS]), patch_of(fixed, record_of(fixed, 0))[CHANNEL_COUNT]
         for c in range(known):
@@ -139,7 +150,7 @@ def _hold(fixed, work, state, way):
         sums[k] = total
         row = int32s(fixed[WAYS_OUT])[2 * place + 1]
         if way == MANY and row >= 0 and change != 0.0:
-            moved_by(fixed, work, state, row, species)
+            moved_by(fixed, work, state, row, place)
     float64s(work[NUMBERS])[SOURCE_SUM] = total
 
 
@@ -177,12 +188,12 @@ def _add(fixed, work, state, way, place, amount, ledger):
         change_number(fixed, work, state, place, amount)
         row = int32s(fixed[WAYS_OUT])[2 * place + 1]
         if row >= 0:
-            moved_by(fixed, work, state, row, place // fixed[VOXELS])
+            moved_by(fixed, work, state, row, place)
     else:
         state[place] += amount
         row = _row_of(fixed, place)
         if row >= 0:
-            fill(fixed, work, state, row)
+            rebound(fixed, work, state, row, SLACK)
 
 
 @_kernel
@@ -253,18 +264,18 @@ def _begin_step(fixed, work, state, way, dt, inputs, columns, additions):
     counts, numbers = int64s(work[COUNTS]), float64s(work[NUMBERS])
     if counts[STALE]:
         way = BY_STATE if way == MANY else way
-    step, is_first = counts[STEP], counts[STARTED] != RUNNING
+    step, started = counts[STEP], counts[STARTED]
     has_changed = _take_inputs(work, inputs, step, columns)
-    if is_first:
+    if started != RUNNING:
         draw(work)
-        if counts[STARTED] == NEW:
+        if started == NEW:
             numbers[LEFT] = float64s(work[EXPONENTIALS])[counts[AT]]
             if way == MANY:
                 enter_all(fixed, work, state)
         counts[STARTED] = RUNNING
-    if is_first or has_changed:
+    if started != RUNNING or has_changed:
         _hold(fixed, work, state, way)
-    _renew(fixed, work, state, way, is_first, has_changed)
+    _renew(fixed, work, state, way, started, has_changed)
     at_steps, places, amounts, ledgers = additions
     while counts[ADDED] < len(at_steps) and at_steps[counts[ADDED]] == step:
         k = counts[ADDED]
@@ -273,7 +284,7 @@ def _begin_step(fixed, work, state, way, dt, inputs, columns, additions):
     _flow(fixed, work, state, way, dt)
     if way == MANY:
         tally(fixed, work)
-    numbers[TIME] = dt
+    numbers[TIME], counts[LIMIT] = dt, 0
     counts[PHASE] = 1
 
 
@@ -288,9 +299,10 @@ def _watch(fixed, work, state, pointer, is_end, views, sums, first, stride, out)
 
 
 @_kernel
-def _run(fixed, work, state, way, epsilon, dt, steps, inputs, columns, additions, views, sums, first, stride, out):
+def _run(fixed, work, state, how, steps, inputs, columns, additions, views, sums, first, stride, out):
     """Move one replica on; SOUND, or why it stopped before."""
     counts, pointer = int64s(work[COUNTS]), float64s(state.ctypes.data)
+    way, epsilon, dt = how
     if counts[QUEUED] > 0:
         enter_queued(fixed, work)
     while counts[STEP] < steps:
@@ -319,26 +331,7 @@ def _run(fixed, work, state, way, epsilon, dt, steps, inputs, columns, additions
 
 
 @_kernel
-def run(
-    fixed_address,
-    works,
-    states,
-    statuses,
-    begin,
-    end,
-    way,
-    epsilon,
-    dt,
-    steps,
-    inputs,
-    additions,
-    edges,
-    views,
-    sums,
-    first,
-    stride,
-    out,
-):
+def run(address, works, states, statuses, begin, end, how, steps, inputs, additions, edges, views, sums, first, stride, out):
     """Move replicas on by some steps.
 
     Parameters
@@ -348,14 +341,12 @@ def run(
     works, states, sums, out
         (replicas, …) record, state, means under way and rows of each.
     statuses
-        (replicas,) SOUND, or why it stopped before: FULL, to be called again once lists have more room, or a fault. Only those that
-        are not 0 are moved on.
+        (replicas,) SOUND, or why it stopped before: FULL, to be called again once lists have more room, or a fault. Those that are
+        SOUND are left as they are.
     begin, end
         Replicas, the last left out.
-    way
-        ONE or MANY.
-    epsilon
-        By how much of itself a leap may change a propensity; 0: no leaps.
+    how
+        ONE or MANY; by how much of itself a leap may change a propensity, 0 for no leaps; s of a step.
     inputs
         (steps, columns).
     additions
@@ -375,6 +366,4 @@ def run(
         a, b = edges[r]
         mine = at_steps[a:b], places[a:b], amounts[a:b], ledgers[a:b]
         work = int64s(works[r].ctypes.data)
-        statuses[r] = _run(
-            fixed, work, states[r], way, epsilon, dt, steps, rows, columns, mine, views, sums[r], first, stride, out[r]
-        )
+        statuses[r] = _run(fixed, work, states[r], how, steps, rows, columns, mine, views, sums[r], first, stride, out[r])
