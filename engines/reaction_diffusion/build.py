@@ -15,7 +15,7 @@ from engines.reaction_diffusion.incoming import Incoming, incoming_of
 from engines.reaction_diffusion.layout import Layout, lay_out
 from engines.reaction_diffusion.params import ReactionsAndDiffusion
 from engines.reaction_diffusion.recorded import Block, views_of
-from engines.reaction_diffusion.start import initial_state, molecules_of
+from engines.reaction_diffusion.start import initial_states, molecules_of
 from engines.reaction_diffusion.system import Floats, System, Views
 
 CUBIC_UM, SQUARE_UM = 1e-18, 1e-12
@@ -27,8 +27,8 @@ class Built:
 
     Attributes
     ----------
-    state
-        (size,) of one replica at time 0.
+    states
+        (replicas, size) at time 0.
     """
 
     system: System
@@ -36,15 +36,16 @@ class Built:
     incoming: Incoming
     views: Views
     blocks: list[Block]
-    state: Floats
+    states: Floats
 
 
-def build(params: ReactionsAndDiffusion, mesh: Mesh) -> Built:
-    """All parts, of parameters that have been checked."""
+def build(params: ReactionsAndDiffusion, mesh: Mesh, seed: int) -> Built:
+    """All parts, of parameters that have been checked; ``seed`` is of where molecules are at the start."""
     layout = lay_out(params, mesh)
     incoming = incoming_of(params, layout)
     faces = np.zeros((len(layout.shared), len(mesh.axes), layout.voxels))
-    walls, uptake = np.zeros((2, len(layout.shared), layout.voxels))
+    walls = np.zeros((len(layout.shared), max(len(mesh.axes), 1), layout.voxels))
+    uptake = np.zeros((len(layout.shared), layout.voxels))
     for s, item in enumerate(params.species.values()):
         faces[s] = faces_of(mesh, item.diffusion, params.barriers, params.regions)
         walls[s] = walls_of(mesh, item.diffusion)
@@ -64,8 +65,8 @@ def build(params: ReactionsAndDiffusion, mesh: Mesh) -> Built:
     per_molecule = _per_molecule(params, mesh)
     counts = {name: molecules_of(item) for name, item in params.models.items()}
     views, blocks = views_of(params, layout, per_molecule, counts)
-    is_whole = params.solver != "deterministic"
-    return Built(system, layout, incoming, views, blocks, initial_state(params, layout, system.size, per_molecule, is_whole))
+    states = initial_states(params, layout, system.size, per_molecule, seed)
+    return Built(system, layout, incoming, views, blocks, states)
 
 
 def _per_molecule(params: ReactionsAndDiffusion, mesh: Mesh) -> Mapping[str, Floats]:

@@ -54,11 +54,11 @@ class ReactionDiffusion:
         Window(0, setup.window_ns).steps(params.dt)  # refuses a window that is not a whole number of steps
         refuse_broken_rows(params, setup.window_ns)
         mesh, seed = check(params), setup.seed if params.seed is None else params.seed
-        built = build(params, mesh)
+        built = build(params, mesh, seed)
         self._params, self._built, self._dt_ns = params, built, params.dt
         self._inputs = [name for name in params.inputs if name in setup.inputs]
         self._solver = _solver(params, built, seed, setup)
-        self._state = np.tile(built.state, (params.replicas, 1))
+        self._state = built.states
         is_whole = params.solver != "deterministic"
         self._releasers = {
             name: Releaser(name, item, sites_of(name, params, built.layout), params.dt, params.replicas, seed, is_whole)

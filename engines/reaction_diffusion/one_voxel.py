@@ -47,7 +47,7 @@ class OneVoxel:
             self._add_reactions(patch)
         for species in range(len(system.shared)):
             ledger = system.ledgers + r.LEDGER_COUNT * species
-            self._add_way_out(species, system.walls[species, 0] / system.volumes[0], ledger + r.LEFT_LEDGER)
+            self._add_way_out(species, system.exits[species, 0] / system.volumes[0], ledger + r.LEFT_LEDGER)
             self._add_way_out(species, system.uptake[species, 0], ledger + r.TAKEN_LEDGER)
         padding = -len(self.rates) % 4 if self.rates else 4
         self._factors += [(0, 0)] * padding

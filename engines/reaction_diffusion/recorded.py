@@ -53,7 +53,7 @@ def shown_by(record: Record, params: ReactionsAndDiffusion) -> Shown:
     if before in ACCOUNTS and after in params.species:
         return Shown("account", value, "", "1/ms" if record.rate else COUNTED, "sum")
     if before in params.models:
-        return _of_model(record, before, after, params.models[before])
+        return _of_model(record, before, after, params)
     known = [*params.species, *(f"{name}.{key}" for name, item in params.models.items() for key in _names(item, params))]
     known += [f"{account}.{name}" for name in params.species for account in ACCOUNTS]
     raise CosimError(f"there is no {value!r} to record", mend=did_you_mean(value, known))
@@ -65,13 +65,21 @@ def _names(item: Placed, params: ReactionsAndDiffusion) -> list[str]:
     return [*own, *described.states, *described.outputs]
 
 
-def _of_model(record: Record, placed: str, name: str, item: Placed) -> Shown:
+def _of_model(record: Record, placed: str, name: str, params: ReactionsAndDiffusion) -> Shown:
+    item = params.models[placed]
     described = item.description
     if name in described.outputs:
         output = described.outputs[name]
+        if record.rate:
+            raise CosimError(
+                f"{record.value} has no rate here", why="outputs are worked out at ends of rows", mend="rate of a species"
+            )
         return Shown("output", record.value, output.quantity, output.unit, record.over or "sum")
     if name in described.states:
         return Shown("state", record.value, "", described.states[name].unit, record.over or "mean")
+    if item.names.get(name, name) in params.species and name in described.species:
+        ours = item.names.get(name, name)
+        raise CosimError(f"{name} of {placed} is the species {ours}", mend=f"value: {ours}; what is in complexes: bound.{ours}")
     if name in described.species:
         unit = described.species[name].unit
         quantity = "" if unit == COUNTED else "concentration"

@@ -8,6 +8,7 @@ import numpy as np
 
 from engines.equations.dimensions import si_factor
 from engines.equations.quantities import number
+from engines.equations.randoms import key_of
 from engines.reaction_diffusion.geometry.regions import voxels_of
 from engines.reaction_diffusion.layout import Layout
 from engines.reaction_diffusion.params import Placed, ReactionsAndDiffusion
@@ -15,34 +16,42 @@ from engines.reaction_diffusion.recorded import COUNTED
 from engines.reaction_diffusion.system import Floats, Integers
 
 
-def initial_state(
-    params: ReactionsAndDiffusion, layout: Layout, size: int, per_molecule: Mapping[str, Floats], is_whole: bool
+def initial_states(
+    params: ReactionsAndDiffusion, layout: Layout, size: int, per_molecule: Mapping[str, Floats], seed: int
 ) -> Floats:
-    """(size,) of one replica.
+    """(replicas, size) at time 0.
+
+    Whole molecules are thrown into the voxels one by one, each replica by itself, with chances that go as what is expected there;
+    how many there are in all is what is expected, rounded.
 
     Parameters
     ----------
     per_molecule
         (voxels,) of every species that is no plain number: SI concentration of one molecule in a voxel.
-    is_whole
-        Molecules are whole: those of a species are spread so that their sum is right to half a molecule.
     """
-    state = np.zeros(size)
+    states = np.zeros((params.replicas, size))
+    is_whole = params.solver != "deterministic"
     for name, item in params.species.items():
         voxels = np.flatnonzero(layout.mesh.volumes > 0)
         concentration = np.zeros(layout.voxels)
         given = item.initial if isinstance(item.initial, dict) else {"all": item.initial}
         for region, value in given.items():
             concentration[voxels_of(region, layout.mesh, params.regions)] = number(value, item.unit) * si_factor(item.unit)
-        state[layout.field(name)[voxels]] = _rounded((concentration[voxels] / per_molecule[name][voxels]), is_whole)
+        expected = concentration[voxels] / per_molecule[name][voxels]
+        _put(states, layout.field(name)[voxels], expected, round(float(expected.sum())), is_whole, seed, name)
     for placed, model in params.models.items():
+        totals = _totals(model) if is_whole else {}
         for name in [*model.description.species, *model.description.states]:
             if model.names.get(name, name) in params.species:
                 continue
             full = f"{placed}.{name}"
             voxels, places = layout.own(full)
-            state[places] = _own(model, name, voxels, layout, per_molecule.get(full), is_whole)
-    return state
+            if name in model.description.states:
+                states[:, places] = _initial(model, name) * si_factor(model.description.states[name].unit)
+                continue
+            expected = _expected(model, name, voxels, layout, per_molecule[full])
+            _put(states, places, expected, totals.get(name, round(float(expected.sum()))), is_whole, seed, full)
+    return states
 
 
 def count_of(model: Placed) -> float:
@@ -52,9 +61,18 @@ def count_of(model: Placed) -> float:
 
 def molecules_of(model: Placed) -> float:
     """All molecules that are counted at the start, of which a record may tell a fraction."""
-    items = model.description.species.items()
-    counted = [name for name, species in items if species.unit == COUNTED]
-    return count_of(model) * sum(_initial(model, name) for name in counted)
+    return count_of(model) * sum(_initial(model, name) for name in _counted(model))
+
+
+def _counted(model: Placed) -> list[str]:
+    return [name for name, species in model.description.species.items() if species.unit == COUNTED]
+
+
+def _totals(model: Placed) -> dict[str, int]:
+    """Whole numbers of what is counted, whose sum is right: one molecule that is half here and half there is one."""
+    counted = _counted(model)
+    upto = np.floor(np.cumsum([0.0, *(count_of(model) * _initial(model, name) for name in counted)]) + 0.5)
+    return dict(zip(counted, np.diff(upto).astype(int).tolist(), strict=True))
 
 
 def _initial(model: Placed, name: str) -> float:
@@ -63,19 +81,22 @@ def _initial(model: Placed, name: str) -> float:
     return number(model.initial[name], item.unit) if name in model.initial else item.initial
 
 
-def _own(model: Placed, name: str, voxels: Integers, layout: Layout, per_molecule: Floats | None, is_whole: bool) -> Floats:
-    value, described = _initial(model, name), model.description
-    if name in described.states:
-        return np.full(len(voxels), value * si_factor(described.states[name].unit))
-    if described.species[name].unit == COUNTED:
+def _expected(model: Placed, name: str, voxels: Integers, layout: Layout, per_molecule: Floats) -> Floats:
+    """(voxels,) molecules of one of a model's own species, or their mean."""
+    value, unit = _initial(model, name), model.description.species[name].unit
+    if unit == COUNTED:
         volumes = layout.mesh.volumes[voxels]
-        return _rounded(value * count_of(model) * volumes / volumes.sum(), is_whole)
-    assert per_molecule is not None
-    return _rounded(value * si_factor(described.species[name].unit) / per_molecule[voxels], is_whole)
+        shares: Floats = value * count_of(model) * volumes / volumes.sum()
+        return shares
+    return value * si_factor(unit) / per_molecule[voxels]
 
 
-def _rounded(molecules: Floats, is_whole: bool) -> Floats:
-    """Whole numbers whose sum up to any voxel is that of the given ones to half a molecule."""
+def _put(states: Floats, places: Integers, expected: Floats, total: int, is_whole: bool, seed: int, name: str) -> None:
     if not is_whole:
-        return molecules
-    return np.diff(np.floor(np.cumsum(molecules) + 0.5), prepend=0.0)
+        states[:, places] = expected
+    elif len(places) == 1:
+        states[:, places] = total
+    elif total:
+        for replica, state in enumerate(states):
+            rng = np.random.Generator(np.random.Philox(int(key_of(seed, "start", name, str(replica)))))
+            state[places] = rng.multinomial(total, expected / expected.sum())

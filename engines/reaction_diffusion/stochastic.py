@@ -224,15 +224,20 @@ class Stochastic:
 
     def _join(self, additions: Additions | Sequence[Additions]) -> tuple[tuple[NDArray[Any], ...], Integers]:
         """All additions in one, and (replicas, 2) where those of each begin and end."""
-        parts = [additions] if isinstance(additions, Additions) else list(additions)
-        lengths = np.array([len(part.steps) for part in parts])
+        if isinstance(additions, Additions):
+            self._make_queue(len(additions.steps) + self._flows + self._tables.most_changes + 8)
+            edges = np.zeros((self._replicas, 2), np.int64)
+            edges[:, 1] = len(additions.steps)
+            arrays = additions.steps, additions.places, additions.amounts, additions.ledgers
+            return tuple(np.array(array) for array in arrays), edges
+        lengths = np.array([len(part.steps) for part in additions])
         self._make_queue(int(lengths.max()) + self._flows + self._tables.most_changes + 8)
         ends = np.cumsum(lengths)
-        edges = np.stack([ends - lengths, ends], axis=1)
-        if len(parts) == 1:
-            edges = np.repeat(edges, self._replicas, axis=0)
-        joined = tuple(np.concatenate([getattr(part, key) for part in parts]) for key in ("steps", "places", "amounts", "ledgers"))
-        return joined, edges
+        keys = ("steps", "places", "amounts", "ledgers")
+        joined = tuple(np.concatenate([getattr(part, key) for part in additions]) for key in keys)
+        if len(additions) == 1:
+            return joined, np.repeat([[0, ends[0]]], self._replicas, axis=0)
+        return joined, np.stack([ends - lengths, ends], axis=1)
 
     def _refuse_faults(self, statuses: Integers) -> None:
         wrong = np.flatnonzero(statuses > r.FULL)

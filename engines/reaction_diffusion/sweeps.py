@@ -165,18 +165,15 @@ class Sweeps:
         return found
 
     def _flows(self, species: int) -> list[Flow]:
-        """Along every axis on which something moves; what leaves does so along the first of them."""
+        """Along every axis on which something moves, or leaves."""
         system = self._system
         volumes, walls = np.where(system.volumes > 0, system.volumes, 1.0), system.walls[species]
         axes = system.axes or (Axis(np.full(len(volumes), -1, np.int64), 0),)
-        moving = [a for a in range(len(system.axes)) if system.faces[species, a].any()]
-        if not moving and walls.any():
-            moving = [0]
+        faces = system.faces[species] if system.axes else np.zeros((1, len(volumes)))
         found = []
-        for k, a in enumerate(moving):
-            conductances = system.faces[species, a] if system.axes else np.zeros(len(volumes))
-            outside = walls if k == 0 else np.zeros(len(volumes))
-            found.append(Flow(axes[a], Lines.along(axes, a), conductances, outside, volumes, self._held(species)))
+        for a in range(len(axes)):
+            if faces[a].any() or walls[a].any():
+                found.append(Flow(axes[a], Lines.along(axes, a), faces[a], walls[a], volumes, self._held(species)))
         return found
 
     # -- records ---------------------------------------------------------------------------------------------------

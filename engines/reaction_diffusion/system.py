@@ -91,7 +91,8 @@ class System:
     faces
         (shared, axes, voxels) m³/s: diffusion coefficient times area over distance, to the parent along the axis; 0 without one.
     walls
-        (shared, voxels) m³/s through boundaries, by which a species leaves for good.
+        (shared, axes, voxels) m³/s through boundaries across each axis, by which a species leaves for good; one axis where there is
+        none. Beside the faces of their axis: split off, boundaries that absorb would spoil the order of the splitting.
     uptake
         (shared, voxels) 1/s, taken up at first order.
     clamped
@@ -121,6 +122,11 @@ class System:
         """Numbers of a state."""
         outputs = sum(len(patch.voxels) * len(patch.chemistry.outputs) for patch in self.patches)
         return self.ledgers + len(LEDGERS) * len(self.shared) + outputs
+
+    @property
+    def exits(self) -> Floats:
+        """(shared, voxels) m³/s through all boundaries."""
+        return self.walls.sum(axis=1)
 
     @property
     def diffuses(self) -> bool:

@@ -87,7 +87,7 @@ def rates_of(system: System, species: int, goals: Integers) -> Floats:
         ranks = _ranks(parents)
         found[parents, first + 1 + ranks] = passing * inverse[parents]
         first += 1 + (int(ranks.max()) + 1 if len(ranks) else 0)
-    found[:, first] = system.walls[species] * inverse
+    found[:, first] = system.exits[species] * inverse
     found[:, first + 1] = np.where(system.volumes > 0.0, system.uptake[species], 0.0)
     assert first + 2 == goals.shape[1]
     assert voxels == len(found)

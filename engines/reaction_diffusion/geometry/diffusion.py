@@ -130,11 +130,16 @@ def faces_of(
 
 
 def walls_of(mesh: Mesh, diffusion: float | Sequence[float] | Graded) -> Floats:
-    """(voxels,) m³/s: what leaves through boundaries for a concentration of 1."""
+    """(axes, voxels) m³/s: what leaves through boundaries across each axis for a concentration of 1; one axis where there is none."""
     walls = mesh.walls
-    values = np.sum(walls.squares * coefficients(mesh, diffusion)[:, walls.voxels].T, axis=1)
-    passed = _in_series(values * walls.openings, walls.permeances)
-    return summed(walls.voxels, passed, mesh.count) * _SI
+    found = np.zeros((max(len(mesh.axes), 1), mesh.count))
+    parts = walls.squares * coefficients(mesh, diffusion)[:, walls.voxels].T
+    across = np.sum(parts, axis=1)
+    passed = _in_series(across * walls.openings, walls.permeances)
+    shares = np.divide(parts, across[:, None], out=np.zeros_like(parts), where=across[:, None] > 0)
+    for axis in range(len(mesh.axes)):
+        found[axis] = summed(walls.voxels, passed * shares[:, axis], mesh.count) * _SI
+    return found
 
 
 def _in_series(first: Floats, second: Floats) -> Floats:

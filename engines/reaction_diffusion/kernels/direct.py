@@ -2,9 +2,8 @@
 
 Everything that happens, reactions of up to two molecules, uptake and loss, is a channel: k x_i x_j, x being 1, then the numbers
 that are changed, then n - 1 of those of which two react. After an event all propensities are worked out anew: for some tens of
-channels that takes less time than to look up which have changed, and rounding errors do not pile up. Nothing branches on what a
-processor cannot guess: channels are chosen in two looks, among sums of four and among four, and all change as many numbers, some
-by 0.
+channels that takes less time than to look up which have changed, and rounding errors do not pile up. A channel is looked for first
+among sums of four, then among four; all change as many numbers, some by 0, so that the processor knows how many.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -82,13 +81,13 @@ def run_one(fixed, work, state, limit):
             draw(work)
         left = exponentials[at]
         four = 0
-        for j in range(fours - 1):
-            four += target >= upto[j]
+        while four < fours - 1 and target >= upto[four]:
+            four += 1
         target -= upto[four - 1] if four > 0 else 0.0
-        c = 4 * four
-        one, two = a[c], a[c] + a[c + 1]
-        three = two + a[c + 2]
-        c += (target >= one) + (target >= two) + (target >= three)
+        c, sum_here = 4 * four, a[4 * four]
+        while c < 4 * four + 3 and target >= sum_here:
+            c += 1
+            sum_here += a[c]
         if a[c] <= 0.0:  # rounding led past the last that can happen
             continue
         for j in range(c * changes, (c + 1) * changes):

@@ -101,17 +101,20 @@ def _take_inputs(work, inputs, step, columns):
 @_kernel
 def _renew(fixed, work, state, way, started, has_changed):
     """Coefficients of rows whose inputs or states may have moved, and bounds with them."""
+    is_renewed = started != RUNNING
     for number in range(fixed[PATCHES]):
         patch = behind(int64s(fixed[PATCH_RECORDS]), number * PATCH)
         has_moved = patch[STATE_COUNT] > 0 or (has_changed and patch[INPUT_COUNT] > 0)
-        for row in range(patch[FIRST_ROW], patch[FIRST_ROW] + patch[ROW_COUNT]):
-            if started != RUNNING or (has_moved and not patch[IS_CONSTANT]):
-                fill_coefficients(fixed, work, state, row, record_of(fixed, row), patch)
-            if way == MANY and (has_moved or started == NEW):
-                rebound(fixed, work, state, row, SLACK)
+        if has_moved or started != RUNNING:
+            for row in range(patch[FIRST_ROW], patch[FIRST_ROW] + patch[ROW_COUNT]):
+                if started != RUNNING or not patch[IS_CONSTANT]:
+                    fill_coefficients(fixed, work, state, row, record_of(fixed, row), patch)
+                if way == MANY and (has_moved or started == NEW):
+                    rebound(fixed, work, state, row, SLACK)
+            is_renewed = True
         if started == NEW and patch[HAS_LAWS] and way != ONE:
             _never_hold(fixed, work, patch)
-    if way == ONE:
+    if way == ONE and is_renewed:
         _fill_one(fixed, work)
 
 

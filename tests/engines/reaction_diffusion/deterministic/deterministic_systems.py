@@ -71,7 +71,10 @@ def system_of(axes, volumes, faces=None, dt=1.0, models=(), inside=None, shared=
         outputs = count * voxels + len(inside) * width + len(LEDGERS) * count
         columns = np.tile(np.arange(len(chemistry.inputs)), (len(inside), 1))
         patches = (Patch(chemistry, inside, used, count * voxels, columns, outputs),)
-    given = {"walls": np.zeros((count, voxels)), "uptake": np.zeros((count, voxels)), "clamped": np.full((count, voxels), -1)}
+    walls = np.zeros((count, max(len(axes), 1), voxels))
+    through = np.asarray(more.pop("walls", 0.0))
+    walls[:, slice(None) if through.ndim > 1 else slice(1)] = through  # across all axes, or the first
+    given = {"walls": walls, "uptake": np.zeros((count, voxels)), "clamped": np.full((count, voxels), -1)}
     given |= {name: np.broadcast_to(value, (count, voxels)).copy() for name, value in more.items()}
     faces = np.zeros((count, len(axes), voxels)) if faces is None else np.broadcast_to(faces, (count, len(axes), voxels)).copy()
     return System(
@@ -79,7 +82,7 @@ def system_of(axes, volumes, faces=None, dt=1.0, models=(), inside=None, shared=
     )
 
 
-def matrix(system, axis, species=0, with_walls=True):
+def matrix(system, axis, species=0):
     """(voxels, voxels) of dn/dt = A n along one axis; what is held neither changes nor is it solved for."""
     voxels = len(system.volumes)
     volumes = np.where(system.volumes > 0, system.volumes, 1.0)
@@ -91,8 +94,7 @@ def matrix(system, axis, species=0, with_walls=True):
             found[parent, parent] -= face / volumes[parent]
             found[parent, voxel] += face / volumes[voxel]
             found[voxel, voxel] -= face / volumes[voxel]
-    if with_walls:
-        found -= np.diag(system.walls[species] / volumes)
+    found -= np.diag(system.walls[species, axis] / volumes)
     found[system.clamped[species] >= 0] = 0.0
     return found
 

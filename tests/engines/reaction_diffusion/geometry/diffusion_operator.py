@@ -27,7 +27,7 @@ def operator_of(mesh, diffusion, barriers=None, regions=None):
         pairs = (np.concatenate([voxels, parents]), np.concatenate([parents, voxels]))
         links = sparse.csr_matrix((np.concatenate([passed[voxels]] * 2), pairs), shape=found.shape)
         found = found + links - sparse.diags(np.asarray(links.sum(axis=1)).ravel())
-    return (found - sparse.diags(walls_of(mesh, diffusion) / M3_S)).tocsr()
+    return (found - sparse.diags(walls_of(mesh, diffusion).sum(axis=0) / M3_S)).tocsr()
 
 
 def decays_of(mesh, diffusion, count=6, **more):

@@ -111,7 +111,7 @@ def test_through_a_taper_goes_what_a_cone_lets_however_it_is_cut(count):
     """From end to end the resistance of a frustum is 4 L / (π a b D)."""
     mesh = dendrite(CABLE, 10.0 / count, ends="absorbing")
     assert mesh.count == count
-    walls = walls_of(mesh, 0.4)
+    walls = walls_of(mesh, 0.4).sum(axis=0)
     passed = np.concatenate([faces_of(mesh, 0.4)[0, 1:], walls[[0, -1]]]) / 1e-15
     if count == 1:  # both ends bound the same voxel: the two halves from its middle
         halves = [4 * 5.0 / (math.pi * 1.25 * end * 0.4) for end in (2.0, 0.5)]
@@ -175,7 +175,7 @@ def test_a_shell_under_the_membrane_is_what_lies_less_deep(diameters):
 
     kink = [length * (diameters[0] - 0.4) / (diameters[0] - diameters[1])] if diameters == [1.0, 0.2] else None
     assert mesh.volumes.sum() == pytest.approx(quad(area, 0, length, points=kink)[0], rel=1e-9)
-    passed = np.concatenate([faces_of(mesh, 1.0)[0, 1:], walls_of(mesh, 1.0)[[0, -1]]]) / 1e-15
+    passed = np.concatenate([faces_of(mesh, 1.0)[0, 1:], walls_of(mesh, 1.0).sum(axis=0)[[0, -1]]]) / 1e-15
     assert (1 / passed).sum() == pytest.approx(quad(lambda x: 1 / area(x), 0, length, points=kink)[0], rel=1e-9)
 
 

@@ -70,7 +70,7 @@ def system_of(
         tuple(shared),
         tuple(axes),
         np.zeros((count, len(axes), voxels)) if faces is None else np.reshape(faces, (count, len(axes), voxels)),
-        np.zeros((count, voxels)) if walls is None else np.reshape(walls, (count, voxels)),
+        np.zeros((count, 1, voxels)) if walls is None else np.reshape(walls, (count, 1, voxels)),
         np.zeros((count, voxels)) if uptake is None else np.reshape(uptake, (count, voxels)),
         np.full((count, voxels), -1) if clamped is None else np.reshape(clamped, (count, voxels)),
         tuple(patches),
