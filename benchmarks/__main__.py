@@ -16,7 +16,10 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.table import HEAD, Row, markdown
 
-NAMES = ("coupling", "ring", "overlap", "recording", "memory", "startup", "simulators", "whole_brain", "network", "compartments")
+NAMES = (
+    *("coupling", "ring", "overlap", "recording", "memory", "startup", "simulators", "whole_brain", "network", "compartments"),
+    "reactions",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

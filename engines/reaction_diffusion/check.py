@@ -16,6 +16,7 @@ from engines.reaction_diffusion.chemistry.measures import measure_of
 from engines.reaction_diffusion.geometry.barriers import closed_by
 from engines.reaction_diffusion.geometry.diffusion import faces_of
 from engines.reaction_diffusion.geometry.mesh import Mesh
+from engines.reaction_diffusion.needed import needed, refuse_too_large
 from engines.reaction_diffusion.params import ReactionsAndDiffusion
 from engines.reaction_diffusion.recorded import ACCOUNTS, COUNTED
 
@@ -33,13 +34,9 @@ def check(params: ReactionsAndDiffusion) -> Mesh:
     except CosimError as error:
         raise_all([item.located("params.space") for item in all_faults(error)])
         raise
-    raise_all(
-        [
-            fault
-            for kind in (Names, Regions, SpeciesInAll, Models, Releases, Inputs, Records)
-            for fault in kind(params, mesh).faults()
-        ]
-    )
+    kinds = (Names, Regions, SpeciesInAll, Models, Releases, Inputs, Records)
+    raise_all([fault for kind in kinds for fault in kind(params, mesh).faults()])
+    refuse_too_large(needed(params, mesh))
     return mesh
 
 

@@ -15,12 +15,14 @@ from engines.reaction_diffusion.build import build
 from engines.reaction_diffusion.check import check, refuse_broken_rows
 from engines.reaction_diffusion.chemistry.description import model_file, read_reactions, shipped
 from engines.reaction_diffusion.incoming import input_ports, sites_of
+from engines.reaction_diffusion.needed import needed_by_window, refuse_too_large
 from engines.reaction_diffusion.params import ReactionsAndDiffusion
 from engines.reaction_diffusion.recorded import record_ports
 from engines.reaction_diffusion.release import Releaser, together
 from engines.reaction_diffusion.system import Additions, Floats, Integers
 
 _NO_SPIKES = np.empty(0, np.int64)
+_NOTHING = [Additions(_NO_SPIKES, _NO_SPIKES, np.empty(0), _NO_SPIKES)]
 
 
 class ReactionDiffusion:
@@ -55,6 +57,8 @@ class ReactionDiffusion:
         refuse_broken_rows(params, setup.window_ns)
         mesh, seed = check(params), setup.seed if params.seed is None else params.seed
         built = build(params, mesh, seed)
+        columns = len(built.incoming.defaults)
+        refuse_too_large(needed_by_window(params, mesh, setup.window_ns // params.dt, columns))
         self._params, self._built, self._dt_ns = params, built, params.dt
         self._inputs = [name for name in params.inputs if name in setup.inputs]
         self._solver = _solver(params, built, seed, setup)
@@ -64,10 +68,10 @@ class ReactionDiffusion:
             name: Releaser(name, item, sites_of(name, params, built.layout), params.dt, params.replicas, seed, is_whole)
             for name, item in params.release.items()
         }
-        columns = [block.columns for block in built.blocks]
         self._before = {block.name: np.zeros((params.replicas, block.columns)) for block in built.blocks if block.rate}
-        self._start_rates(columns)
+        self._start_rates()
         self._rows: Floats = np.empty((0, 0))
+        self._known: tuple[int, tuple[Integers, Integers, int]] = (-1, (_NO_SPIKES, _NO_SPIKES, 0))
         active = int((mesh.volumes > 0).sum())
         channels = sum(len(patch.chemistry.channels) for patch in built.layout.patches)
         setup.log.info("%d voxels, %d species, %d reactions", active, len(params.species), channels)
@@ -103,26 +107,27 @@ class ReactionDiffusion:
             if isinstance(payload, Spikes):
                 times, channels = payload.times_ns, payload.channels.astype(np.int64)
             releaser.hear(window, times, channels)
-        releasers = list(self._releasers.values())
-        is_alike = all(releaser.is_alike for releaser in releasers)
-        nothing = Additions(_NO_SPIKES, _NO_SPIKES, np.empty(0), _NO_SPIKES)
-        found = [
-            together([nothing, *(releaser.take(replica, begin, steps) for releaser in releasers)])
-            for replica in range(1 if is_alike else self._params.replicas)
-        ]
+        releasers = [releaser for releaser in self._releasers.values() if releaser.is_due]
+        if not releasers:
+            return _NOTHING
+        replicas = 1 if all(releaser.is_alike for releaser in releasers) else self._params.replicas
+        found = [together([releaser.take(replica, begin, steps) for releaser in releasers]) for replica in range(replicas)]
         for releaser in releasers:
             releaser.forget(begin + steps)
         return found
 
     def _places(self, steps: int) -> tuple[Integers, Integers, int]:
-        """Where columns are written: records one after the other, row by row."""
+        """Where columns are written: records one after the other, row by row; the same in all windows of one length."""
+        if self._known[0] == steps:
+            return self._known[1]
         first, stride, total = [], [], 0
         for block in self._built.blocks:
             first.append(total + np.arange(block.columns))
             stride.append(np.full(block.columns, block.columns))
             total += block.columns * (steps // block.every)
-        empty = np.empty(0, np.int64)
-        return np.concatenate([empty, *first]), np.concatenate([empty, *stride]), total
+        places = np.concatenate([_NO_SPIKES, *first]), np.concatenate([_NO_SPIKES, *stride]), total
+        self._known = steps, places
+        return places
 
     def _payloads(self, window: Window, steps: int, out: Floats) -> dict[str, Payload]:
         found: dict[str, Payload] = {}
@@ -138,15 +143,15 @@ class ReactionDiffusion:
             found[block.name] = Samples(window, np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(rows, -1))
         return found
 
-    def _start_rates(self, columns: Sequence[int]) -> None:
+    def _start_rates(self) -> None:
         """What is watched for its rate, at time 0."""
         views, at = self._built.views, 0
-        for block, width in zip(self._built.blocks, columns, strict=True):
+        for block in self._built.blocks:
             if block.rate:
-                for k in range(width):
+                for k in range(block.columns):
                     terms = slice(views.starts[at + k], views.starts[at + k + 1])
                     self._before[block.name][:, k] = self._state[:, views.places[terms]] @ views.weights[terms]
-            at += width
+            at += block.columns
 
     def close(self) -> None:
         self._solver.close()

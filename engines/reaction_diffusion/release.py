@@ -73,8 +73,15 @@ class Releaser:
         """Whether all replicas are given the same."""
         return self._replicas == 1
 
+    @property
+    def is_due(self) -> bool:
+        """Whether anything is to come out."""
+        return any(len(coming.steps) for coming in self._coming)
+
     def hear(self, window: Window, times_ns: Integers, channels: Integers) -> None:
         """Spikes of a window, and the release's own times in it."""
+        if not len(times_ns) and not len(self._times_ns):
+            return
         own = self._times_ns[(self._times_ns <= window.stop_ns) & ((self._times_ns > window.start_ns) | (self._times_ns == 0))]
         own = own[(own > 0) | (window.start_ns == 0)]
         if len(own):

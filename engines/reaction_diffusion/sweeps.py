@@ -170,11 +170,12 @@ class Sweeps:
         volumes, walls = np.where(system.volumes > 0, system.volumes, 1.0), system.walls[species]
         axes = system.axes or (Axis(np.full(len(volumes), -1, np.int64), 0),)
         faces = system.faces[species] if system.axes else np.zeros((1, len(volumes)))
-        found = []
-        for a in range(len(axes)):
-            if faces[a].any() or walls[a].any():
-                found.append(Flow(axes[a], Lines.along(axes, a), faces[a], walls[a], volumes, self._held(species)))
-        return found
+        held = self._held(species)
+        return [
+            Flow(axes[a], Lines.along(axes, a), faces[a], walls[a], volumes, held)
+            for a in range(len(axes))
+            if faces[a].any() or walls[a].any()
+        ]
 
     # -- records ---------------------------------------------------------------------------------------------------
 

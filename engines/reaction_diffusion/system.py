@@ -126,7 +126,8 @@ class System:
     @property
     def exits(self) -> Floats:
         """(shared, voxels) m³/s through all boundaries."""
-        return self.walls.sum(axis=1)
+        found: Floats = self.walls.sum(axis=1)
+        return found
 
     @property
     def diffuses(self) -> bool:

@@ -21,7 +21,8 @@ RIMS = st.one_of(st.sampled_from(["reflecting", "absorbing"]), st.floats(0.01, 1
 @settings(max_examples=60, deadline=None)
 def test_any_disc_holds_its_volume_and_is_one_piece(radius, share, rim):
     mesh = mesh_of(disc={"radius": radius, "height": 0.02, "spacing": share * radius, "rim": rim})
-    assert mesh.volumes.sum() == pytest.approx(math.pi * radius**2 * 0.02, rel=1e-12)
+    # where the rim lies on a line of the grid, areas of slivers lose digits
+    assert mesh.volumes.sum() == pytest.approx(math.pi * radius**2 * 0.02, rel=1e-10)
     np.testing.assert_allclose(mesh.volumes, mesh.areas * 0.02, rtol=1e-12)
     matrix = operator_of(mesh, 0.3)[mesh.active][:, mesh.active]
     assert abs(matrix - matrix.T).max() == 0
