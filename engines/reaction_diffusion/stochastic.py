@@ -75,7 +75,7 @@ class Stochastic:
     def _make_work(self, key: np.uint64) -> None:
         replicas, tables, system = self._replicas, self._tables, self._system
         rows, classes = int(tables.fixed[r.ROWS]), int(tables.fixed[r.CLASSES])
-        places = len(system.shared) * len(system.volumes) if classes else 1
+        places = len(system.shared) * len(system.volumes)
         channels, coefficients, scratch = tables.sizes
         room = -(-rows // r.BLOCK) + 1  # blocks that a group may have
         blocks = room + min(r.GROUPS, rows)

@@ -57,7 +57,8 @@ def run_one(fixed, work, state, limit):
     for j in range(count):
         x[j + 1] = state[places[j]]
     for j in range(fixed[ONE_PAIRS]):
-        x[count + 1 + j] = max(x[fewer[j]] - 1.0, 0.0)
+        one_fewer = x[fewer[j]] - 1.0  # -1 where there is none, which goes on to 0 with the first; a part of one makes no pair
+        x[count + 1 + j] = 0.0 if -1.0 < one_fewer < 0.0 else one_fewer
     left, time, at, events = numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS]
     while True:
         total = 0.0

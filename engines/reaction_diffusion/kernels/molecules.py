@@ -61,12 +61,28 @@ def resize(fixed, work, c, size):
 
 
 @_kernel
+def _queue(work, place, number):
+    """Molecules that come, or where negative go, are noted until lists have room."""
+    queue, counts = int64s(work[QUEUE]), int64s(work[COUNTS])
+    queued = counts[QUEUED]
+    queue[2 * queued], queue[2 * queued + 1] = place, number
+    counts[QUEUED] = queued + 1
+
+
+@_kernel
 def enter(fixed, work, place, number):
-    """Molecules that appeared at a place of a shared species come into its list, or are queued where the list is full."""
+    """Molecules that appeared at a place of a shared species come into its list, or are queued where the list is full.
+
+    Behind one that is queued all are, and all that go, so that the order is the same however much room there is.
+    """
     kind = int32s(fixed[WAYS_OUT])[2 * place]
     if kind < 0:
         return
     debts, counts = int32s(work[DEBTS]), int64s(work[COUNTS])
+    if counts[QUEUED] > 0:
+        _queue(work, place, number)
+        int64s(work[NEEDED])[int32s(fixed[KIND_CLASSES])[kind]] += number
+        return
     cancelled = min(number, debts[place])
     if cancelled > 0:
         debts[place] -= cancelled
@@ -81,9 +97,7 @@ def enter(fixed, work, place, number):
         lists[starts[c] + size + k] = place
     resize(fixed, work, c, size + fitting)
     if number > fitting:
-        queue, queued = int64s(work[QUEUE]), counts[QUEUED]
-        queue[2 * queued], queue[2 * queued + 1] = place, number - fitting
-        counts[QUEUED] = queued + 1
+        _queue(work, place, number - fitting)
         int64s(work[NEEDED])[c] += size + number
 
 
@@ -91,6 +105,9 @@ def enter(fixed, work, place, number):
 def desert(fixed, work, place, number):
     """Molecules that went, of any of the entries of their voxel, leave ghosts."""
     if int32s(fixed[WAYS_OUT])[2 * place] < 0:
+        return
+    if int64s(work[COUNTS])[QUEUED] > 0:
+        _queue(work, place, -number)
         return
     int32s(work[DEBTS])[place] += number
     int64s(work[COUNTS])[GHOSTS] += number
@@ -119,7 +136,10 @@ def enter_queued(fixed, work):
     queued = counts[QUEUED]
     counts[QUEUED] = 0
     for k in range(queued):
-        enter(fixed, work, queue[2 * k], queue[2 * k + 1])
+        if queue[2 * k + 1] > 0:
+            enter(fixed, work, queue[2 * k], queue[2 * k + 1])
+        else:
+            desert(fixed, work, queue[2 * k], -queue[2 * k + 1])
     tally(fixed, work)
 
 
