@@ -20,7 +20,7 @@ from engines.reaction_diffusion.system import Additions, Floats, Flows, Integers
 
 _STREAMS = (r.TIMES_STREAM, r.CHOICES_STREAM, r.SECOND_STREAM, r.DRAWS_STREAM)
 _SAVED = (
-    "counts", "numbers", "last_inputs",
+    "counts", "numbers", "last_inputs", "coefficients", "one_coefficients", "source_sums",
     "sizes", "debts", "levels", "ceilings", "positions", "members", "blocks", "free", "group_sizes", "active",
 )  # fmt: skip
 

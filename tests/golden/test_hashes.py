@@ -37,6 +37,13 @@ SHORT = {
     "neuroml_worm": {"clock.stop": "300 ms"},  # silent up to 200 ms
     "neuron_dendrite": {"clock.stop": "60 ms", "engines.network.params.args.start": "0 ms"},
     "nest_in_tvb": {"clock.stop": "60 ms", "engines.column.params.args.size": 250},
+    "one_synapse_four_scales": {"clock.stop": "4 ms"},  # the first vesicle opens at 2 ms
+    "one_synapse_four_scales/reconstructed": {"clock.stop": "4 ms"},
+    "one_synapse_four_scales/stochastic": {
+        "clock.stop": "3 ms",
+        "engines.cleft.params.replicas": 2,
+        "engines.dendrite.params.populations.cell.size": 2,
+    },
     "own_model": {"clock.stop": "200 ms"},
     "population_swap": {"clock.stop": "60 ms", "engines.column.params.populations.rV2.size": 500},
     "population_swap/brian2": {"clock.stop": "60 ms", "engines.column.params.args.size": 200},
