@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +39,11 @@ class Built:
     states: Floats
 
 
-def build(params: ReactionsAndDiffusion, mesh: Mesh, seed: int) -> Built:
-    """All parts, of parameters that have been checked; ``seed`` is of where molecules are at the start."""
+def build(params: ReactionsAndDiffusion, mesh: Mesh, seed: int, linked: Container[str]) -> Built:
+    """All parts, of parameters that have been checked; ``seed`` is of where molecules are at the start, ``linked`` the
+    inputs that something comes in by."""
     layout = lay_out(params, mesh)
-    incoming = incoming_of(params, layout)
+    incoming = incoming_of(params, layout, linked)
     faces = np.zeros((len(layout.shared), len(mesh.axes), layout.voxels))
     walls = np.zeros((len(layout.shared), max(len(mesh.axes), 1), layout.voxels))
     uptake = np.zeros((len(layout.shared), layout.voxels))

@@ -82,6 +82,9 @@ class Regions(Checks):
 
     def faults(self) -> Iterator[CosimError]:
         for name in self.params.regions:
+            if name == "all":
+                why = "it is the whole space"
+                yield CosimError("the name 'all' is taken", where=f"params.regions.{name}", why=why, mend="choose another name")
             yield from faults_of(lambda name=name: self.voxels(name), f"params.regions.{name}")  # type: ignore[misc]
         for name, barrier in self.params.barriers.items():
             make = partial(closed_by, {name: barrier}, self.mesh, self.params.regions)
@@ -105,9 +108,19 @@ class SpeciesInAll(Checks):
                 yield CosimError(f"{name} is in plain numbers", where=f"{where}.unit", mend=mend)
             elif is_on_membrane(item.unit):
                 yield from self.needs_membrane(np.flatnonzero(self.mesh.volumes > 0), f"{name} is on membrane", f"{where}.unit")
+                yield from self._even(name, where)
             by_region = item.initial if isinstance(item.initial, dict) else {"": item.initial}
             for region, value in by_region.items():
                 at = f"{where}.initial" + (f".{region}" if region else "")
                 if region:
                     yield from faults_of(lambda region=region: self.voxels(region), at)  # type: ignore[misc]
                 yield from self.not_negative(value, item.unit, at)
+
+    def _even(self, name: str, where: str) -> Iterator[CosimError]:
+        """What is on membrane diffuses by volume, which comes to the same where both go together."""
+        active = self.mesh.volumes > 0
+        ratio = self.mesh.areas[active] / self.mesh.volumes[active]
+        if self.params.species[name].diffusion and np.ptp(ratio) > 1e-6 * ratio.max():
+            why = "its density would come to rest uneven, since membrane and volume do not go together here"
+            mend = "a space of even height or thickness; or diffusion: 0 um**2/ms"
+            yield CosimError(f"{name} is on membrane and diffuses", where=f"{where}.diffusion", why=why, mend=mend)

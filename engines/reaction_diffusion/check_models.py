@@ -6,16 +6,26 @@ from collections.abc import Iterator
 
 from cosim.sdk import CosimError, did_you_mean
 from engines.reaction_diffusion.checks import Checks, faults_of, is_on_membrane, value_faults
+from engines.reaction_diffusion.chemistry.chemistry import Chemistry
+from engines.reaction_diffusion.layout import placed_model
 from engines.reaction_diffusion.params import Placed
 from engines.reaction_diffusion.recorded import COUNTED
+
+
+def _placed(name: str, item: Placed, shared: tuple[str, ...]) -> Chemistry:
+    """A CosimError where the numbers that a scenario gives make no sense of the model."""
+    return Chemistry.of([placed_model(name, item, shared)], shared)
 
 
 class Models(Checks):
     """Of all placed models."""
 
     def faults(self) -> Iterator[CosimError]:
+        shared = tuple(self.params.species)
         for name, item in self.params.models.items():
-            yield from self._model(name, item, f"params.models.{name}")
+            where = f"params.models.{name}"
+            found = [*self._model(name, item, where)]
+            yield from found or faults_of(lambda name=name, item=item: _placed(name, item, shared), where)  # type: ignore[misc]
 
     def _model(self, name: str, item: Placed, where: str) -> Iterator[CosimError]:
         described, shared = item.description, self.params.species
@@ -24,6 +34,9 @@ class Models(Checks):
         yield from value_faults(item.parameters, described.parameters, f"{where}.parameters", "parameter")
         yield from value_faults(item.inputs, described.inputs, f"{where}.inputs", "input")
         yield from value_faults(item.initial, {**described.species, **described.states}, f"{where}.initial", "species or state")
+        for key, value in item.initial.items():
+            if key in described.species:
+                yield from self.not_negative(value, described.species[key].unit, f"{where}.initial.{key}")
         for theirs, ours in item.names.items():
             if theirs not in described.species:
                 mend = did_you_mean(theirs, described.species)

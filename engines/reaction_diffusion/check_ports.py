@@ -8,6 +8,7 @@ import numpy as np
 
 from cosim.sdk import CosimError, did_you_mean, format_ns
 from engines.reaction_diffusion.checks import Checks, faults_of
+from engines.reaction_diffusion.chemistry.measures import IN_VOLUME, measure_of
 from engines.reaction_diffusion.incoming import is_points
 from engines.reaction_diffusion.params import ConcentrationInput, Record, ValueInput
 from engines.reaction_diffusion.recorded import COUNTED, shown_by, voxels_shown
@@ -58,13 +59,19 @@ class Inputs(Checks):
             if item.species not in self.params.species:
                 mend = did_you_mean(item.species, self.params.species)
                 yield CosimError(f"there is no species {item.species!r}", where=f"{where}.species", mend=mend)
+                continue
+            if getattr(item, "valence", 1) == 0:
+                yield CosimError("an ion without charge carries no current", where=f"{where}.valence", mend="such as 2 of calcium")
+            elif isinstance(item, ConcentrationInput) and measure_of(self.params.species[item.species].unit) not in IN_VOLUME:
+                why = f"{item.species} is in {self.params.species[item.species].unit}"
+                yield CosimError(
+                    "only what is in the volume is held", where=f"{where}.species", why=why, mend="such as a species in mM"
+                )
             if not isinstance(item, ConcentrationInput) and item.at is not None:
                 yield from self.inside(item.at, f"{where}.at")
                 continue
             unsound = faults_of(lambda item=item: self.voxels(item.region), f"{where}.in")  # type: ignore[misc]
             yield from unsound
-            if getattr(item, "valence", 1) == 0:
-                yield CosimError("an ion without charge carries no current", where=f"{where}.valence", mend="such as 2 of calcium")
             if isinstance(item, ConcentrationInput) and not unsound:
                 voxels = set(self.voxels(item.region).tolist())
                 if voxels & clamped.setdefault(item.species, set()):
@@ -115,7 +122,7 @@ class Records(Checks):
                 yield CosimError("there are no molecules of which to tell a part", where=f"{where}.over", mend="give a count")
         if shown.kind == "state" and record.over == "sum":
             yield CosimError(f"{record.value} is no amount", where=f"{where}.over", mend="over: mean, or each")
-        if shown.kind == "concentration" and shown.over == "sum":
+        if shown.over == "sum" and (shown.kind == "concentration" or (shown.kind == "species" and shown.unit != COUNTED)):
             yield CosimError("concentrations are not summed", where=f"{where}.over", mend="over: mean; molecules: total, bound")
         placed = params.models.get(record.value.partition(".")[0])
         voxels = voxels_shown(record, params, self.mesh)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Payload, Port, Samples, Setup, Spikes, Window
-from engines.equations.randoms import key_of
 from engines.reaction_diffusion.build import build
 from engines.reaction_diffusion.check import check, refuse_broken_rows
 from engines.reaction_diffusion.chemistry.description import model_file, read_reactions, shipped
@@ -19,9 +18,11 @@ from engines.reaction_diffusion.needed import needed_by_window, refuse_too_large
 from engines.reaction_diffusion.params import ReactionsAndDiffusion
 from engines.reaction_diffusion.recorded import record_ports
 from engines.reaction_diffusion.release import Releaser, together
-from engines.reaction_diffusion.system import Additions, Floats, Integers
+from engines.reaction_diffusion.system import Additions, Floats, Integers, System
 
 _NO_SPIKES = np.empty(0, np.int64)
+MOST_RATIO = 4.0
+"""Of the diffusion coefficient times a step and the square of the spacing, up to which the second order stays above 0."""
 _NOTHING = [Additions(_NO_SPIKES, _NO_SPIKES, np.empty(0), _NO_SPIKES)]
 
 
@@ -56,11 +57,10 @@ class ReactionDiffusion:
         Window(0, setup.window_ns).steps(params.dt)  # refuses a window that is not a whole number of steps
         refuse_broken_rows(params, setup.window_ns)
         mesh, seed = check(params), setup.seed if params.seed is None else params.seed
-        built = build(params, mesh, seed)
+        built = build(params, mesh, seed, setup.inputs)
         columns = len(built.incoming.defaults)
         refuse_too_large(needed_by_window(params, mesh, setup.window_ns // params.dt, columns))
         self._params, self._built, self._dt_ns = params, built, params.dt
-        self._inputs = [name for name in params.inputs if name in setup.inputs]
         self._solver = _solver(params, built, seed, setup)
         self._state = built.states
         is_whole = params.solver != "deterministic"
@@ -74,6 +74,8 @@ class ReactionDiffusion:
         self._known: tuple[int, tuple[Integers, Integers, int]] = (-1, (_NO_SPIKES, _NO_SPIKES, 0))
         active = int((mesh.volumes > 0).sum())
         channels = sum(len(patch.chemistry.channels) for patch in built.layout.patches)
+        if params.solver == "deterministic" and params.diffusion_scheme == "second_order" and params.release:
+            _warn_of_undershoot(built.system, setup)
         setup.log.info("%d voxels, %d species, %d reactions", active, len(params.species), channels)
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
@@ -95,6 +97,9 @@ class ReactionDiffusion:
         for name, (first, count, factor) in incoming.columns.items():
             payload = inputs.get(name)
             if isinstance(payload, Samples):
+                if not np.isfinite(payload.values).all():
+                    why = "the partner gave nan, or something infinite"
+                    raise CosimError(f"what comes in by {name} is not finite", where=f"window {payload.window}", why=why)
                 self._rows[:, first : first + count] = payload.refined(self._dt_ns).values * factor
         return self._rows
 
@@ -172,6 +177,19 @@ class ReactionDiffusion:
             releaser.load(_under(f"release.{name}", state))
 
 
+def _warn_of_undershoot(system: System, setup: Setup) -> None:
+    """Say where what is released in a voxel spreads over so many in a step that concentrations about it fall below 0."""
+    volumes = np.where(system.volumes > 0, system.volumes, 1.0)
+    for species, faces in zip(system.shared, system.faces, strict=True):
+        ratio = system.dt * float((faces / volumes).max(initial=0.0))  # D dt / spacing²
+        if ratio > MOST_RATIO:
+            setup.log.warning(
+                "D dt / spacing² of %s is %.3g: just after a release concentrations about it may be below 0; "
+                "dt of %.2g us, or diffusion_scheme: backward_euler, would not let them",
+                *(species, ratio, system.dt * 1e6 * MOST_RATIO / ratio),
+            )
+
+
 def _under(prefix: str, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {key[len(prefix) + 1 :]: value for key, value in state.items() if key.startswith(f"{prefix}.")}
 
@@ -182,6 +200,7 @@ def _solver(params: ReactionsAndDiffusion, built: Any, seed: int, setup: Setup) 
         from engines.reaction_diffusion.deterministic import Deterministic
 
         return Deterministic(system, views, flows, params.tolerance, params.diffusion_scheme, params.threads, setup.log)
+    from engines.equations.randoms import key_of
     from engines.reaction_diffusion.stochastic import Stochastic
 
     method, key = "exact" if params.solver == "stochastic" else "tau_leaping", key_of(seed, "events")

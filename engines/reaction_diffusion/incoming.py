@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from cosim.sdk import Port, Space
 from engines.equations.dimensions import si_factor
 from engines.equations.quantities import number
+from engines.reaction_diffusion.chemistry.measures import AVOGADRO, IN_VOLUME, measure_of
 from engines.reaction_diffusion.geometry.mesh import Mesh
 from engines.reaction_diffusion.geometry.regions import voxels_of
 from engines.reaction_diffusion.layout import Layout
@@ -27,6 +28,8 @@ from engines.reaction_diffusion.system import Floats, Flows, Integers
 
 ELEMENTARY_CHARGE = 1.602176634e-19
 """C, exact by the definition of the SI of 2019."""
+MOLAR = IN_VOLUME[1]
+"""Measure of mol/m³, in which concentrations are held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +102,8 @@ def sites_of(name: str, params: ReactionsAndDiffusion, layout: Layout) -> Sites:
     return Sites(np.array([0, len(voxels)]), field[voxels], _shares(layout.mesh, voxels), ledger)
 
 
-def incoming_of(params: ReactionsAndDiffusion, layout: Layout) -> Incoming:
-    """Columns, flows and clamps of all inputs."""
+def incoming_of(params: ReactionsAndDiffusion, layout: Layout, linked: Container[str]) -> Incoming:
+    """Columns, flows and clamps of all inputs; concentrations that no link brings are not held."""
     columns: dict[str, tuple[int, int, float]] = {}
     defaults = list(_model_defaults(params, layout))
     empty = np.empty(0, np.int64)
@@ -116,9 +119,13 @@ def incoming_of(params: ReactionsAndDiffusion, layout: Layout) -> Incoming:
         first = len(defaults)
         if isinstance(item, ConcentrationInput):
             voxels = voxels_of(item.region, layout.mesh, params.regions)
+            if name not in linked:
+                continue
             count = len(voxels) if item.each else 1
             clamped[layout.shared.index(item.species), voxels] = first + (np.arange(count) if item.each else 0)
-            columns[name] = (first, count, si_factor(params.species[item.species].unit))
+            unit = params.species[item.species].unit
+            per_molar = 1.0 if measure_of(unit) == MOLAR else 1.0 / AVOGADRO
+            columns[name] = (first, count, si_factor(unit) * per_molar)
         else:
             voxels, which, shares = _spread(item, params, layout.mesh)
             count = int(which.max()) + 1

@@ -106,7 +106,7 @@ class CurrentInput(Params):
     species: str
     valence: Annotated[int, Field(description="charge of the ion")] = 2
     region: Annotated[AnyRegion, Field(alias="in", description="over which one current spreads, by volume")] = "all"
-    at: Annotated[list[Point] | None, Field(description="a channel for each place, in place of the region")] = None
+    at: Annotated[list[Point] | None, Field(min_length=1, description="a channel for each place, in place of the region")] = None
     each: Annotated[bool, Field(description="a channel for every voxel of the region")] = False
 
 
@@ -118,12 +118,15 @@ class FluxInput(Params):
     kind: Literal["flux"]
     species: str
     region: Annotated[AnyRegion, Field(alias="in", description="over which one flux spreads, by volume")] = "all"
-    at: Annotated[list[Point] | None, Field(description="a channel for each place, in place of the region")] = None
+    at: Annotated[list[Point] | None, Field(min_length=1, description="a channel for each place, in place of the region")] = None
     each: Annotated[bool, Field(description="a channel for every voxel of the region")] = False
 
 
 class ConcentrationInput(Params):
-    """A concentration that is held: neither reactions nor diffusion change it; what they take is in the ledger ``supplied``."""
+    """A concentration that is held: neither reactions nor diffusion change it; what they take is in the ledger ``supplied``.
+
+    Without a link nothing is held.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -150,7 +153,7 @@ class Record(Params):
         ),
     ]
     region: Annotated[AnyRegion | None, Field(alias="in", description="else where the value is")] = None
-    at: Annotated[list[Point] | None, Field(description="places: the voxels that they lie in, a channel each")] = None
+    at: Annotated[list[Point] | None, Field(min_length=1, description="places: the voxels that they lie in, a channel each")] = None
     over: Annotated[
         Literal["each", "mean", "sum", "fraction"] | None,
         Field(

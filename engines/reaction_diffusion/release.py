@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import Window
-from engines.equations.randoms import key_of, streams
 from engines.equations.stamps import stamp
 from engines.reaction_diffusion.params import Release
 from engines.reaction_diffusion.system import Additions, Floats, Integers
@@ -51,6 +50,7 @@ class Releaser:
     """
 
     def __init__(self, name: str, params: Release, sites: Sites, dt_ns: int, replicas: int, seed: int, is_whole: bool) -> None:
+        from engines.equations.randoms import key_of, streams
         from engines.reaction_diffusion.kernels import vesicles
 
         stamp(vesicles)

@@ -8,7 +8,6 @@ import numpy as np
 
 from engines.equations.dimensions import si_factor
 from engines.equations.quantities import number
-from engines.equations.randoms import key_of
 from engines.reaction_diffusion.geometry.regions import voxels_of
 from engines.reaction_diffusion.layout import Layout
 from engines.reaction_diffusion.params import Placed, ReactionsAndDiffusion
@@ -97,6 +96,8 @@ def _put(states: Floats, places: Integers, expected: Floats, total: int, is_whol
     elif len(places) == 1:
         states[:, places] = total
     elif total:
+        from engines.equations.randoms import key_of
+
         for replica, state in enumerate(states):
             rng = np.random.Generator(np.random.Philox(int(key_of(seed, "start", name, str(replica)))))
             state[places] = rng.multinomial(total, expected / expected.sum())

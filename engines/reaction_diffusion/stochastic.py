@@ -30,7 +30,7 @@ class Stochastic:
 
     Each replica has streams of random numbers of its own, which it counts; so nothing depends on windows, on threads, or on how
     many replicas there are. States of models, which are no molecules, follow their equations with numbers held as they are at the
-    end of a step (Runge-Kutta of order 4 over ``dt``); rates that depend on them change from step to step.
+    end of a step (Runge-Kutta of order 4, in as many parts as they are fast); rates that depend on them change from step to step.
     """
 
     def __init__(

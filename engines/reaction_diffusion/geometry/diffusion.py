@@ -130,7 +130,7 @@ def faces_of(
 
 
 def walls_of(mesh: Mesh, diffusion: float | Sequence[float] | Graded) -> Floats:
-    """(axes, voxels) m³/s: what leaves through boundaries across each axis for a concentration of 1; one axis where there is none."""
+    """(axes, voxels) m³/s: what leaves through boundaries across each axis for a concentration of 1; one axis if there is none."""
     walls = mesh.walls
     found = np.zeros((max(len(mesh.axes), 1), mesh.count))
     parts = walls.squares * coefficients(mesh, diffusion)[:, walls.voxels].T
