@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := mpi,plot,data,analysis,fields,morphologies,allen,nest,neuron,mujoco,test
+EXTRAS := mpi,plot,data,analysis,fields,morphologies,allen,sbml,nest,neuron,mujoco,test
 SCENARIOS = $(patsubst %/scenario,%,$(patsubst scenarios/%.yaml,%,$(shell grep -l "^cosim:" scenarios/*/*.yaml)))
 
 .PHONY: run test test-simulators test-steps lint verify verify-peers bench clean
@@ -50,7 +50,7 @@ $(STEPS)/.installed: pyproject.toml
 	@touch $@
 
 test-steps: $(STEPS)/.installed
-	$(STEPS)/bin/python -m pytest tests/simulators/test_steps.py
+	$(STEPS)/bin/python -m pytest tests/simulators/test_steps.py tests/peers/test_reactions_steps.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
