@@ -26,6 +26,8 @@ SHORT = {
     "brunel/si_fast": {"clock.stop": "200 ms", **FEW},
     "brunel/si_slow": {"clock.stop": "200 ms", **FEW},
     "brunel/sr": {"clock.stop": "200 ms", **FEW},
+    "calcium_wave": {"clock.stop": "1.2 s"},  # the stimulus comes at 0.5 s
+    "calcium_wave/front": {"clock.stop": "2 s"},
     "column_in_brain": {"clock.stop": "60 ms", "engines.column.params.neurons": 0.02},
     "delayed_loop": {"clock.stop": "400 ms"},
     "dendrite": {"clock.stop": "80 ms"},  # the first volley comes at 68 ms
@@ -57,6 +59,8 @@ SHORT = {
     "seizure_from_ions/healthy": {"clock.stop": "300 ms", **TWO_STRENGTHS},
     "seizure_spread": {"clock.stop": "400 ms"},
     "seizure_spread/generated": {"clock.stop": "400 ms"},
+    "spillover": {"clock.stop": "3 ms"},  # the first spikes come at 1 ms
+    "spillover/partner": {"clock.stop": "3 ms"},
     "working_memory": {"clock.stop": "700 ms"},
     "working_memory/no_facilitation": {"clock.stop": "700 ms"},
     "working_memory/persistent": {"clock.stop": "700 ms"},
