@@ -21,7 +21,7 @@ from engines.reaction_diffusion.system import Additions, Floats, Flows, Integers
 _STREAMS = (r.TIMES_STREAM, r.CHOICES_STREAM, r.SECOND_STREAM, r.DRAWS_STREAM)
 _SAVED = (
     "counts", "numbers", "last_inputs", "coefficients", "one_coefficients", "source_sums",
-    "sizes", "debts", "levels", "ceilings", "positions", "members", "blocks", "free", "group_sizes", "active",
+    "sizes", "debts", "levels", "ways_out", "positions", "members", "blocks", "free", "group_sizes", "active",
 )  # fmt: skip
 
 
@@ -90,12 +90,13 @@ class Stochastic:
             "sums": (classes, np.float64),
             "needed": (classes, np.int64),
             "debts": (places, np.int32),
-            "exponentials": (r.BATCH, np.float64),
-            "uniforms": (r.BATCH, np.float64),
+            "exponentials": (2 * r.BATCH, np.float64),
+            "uniforms": (2 * r.BATCH, np.float64),
             "coefficients": (coefficients, np.float64),
             "one_coefficients": (channels if tables.is_direct else 0, np.float64),
             "levels": (rows, np.int32),
-            "ceilings": (rows * len(system.shared), np.int32),
+            "ways_out": (2 * max(1, tables.ways.kinds.size), np.int32),
+            "ahead": (r.AHEAD_ROOM, np.int64),
             "positions": (rows, np.int32),
             "members": (blocks * r.BLOCK, np.int32),
             "blocks": (r.GROUPS * room if rows else 1, np.int32),
@@ -112,6 +113,8 @@ class Stochastic:
             name: np.zeros((replicas, max(1, size)), kind) for name, (size, kind) in shapes.items()
         }
         self._work["levels"][:] = -1
+        pairs = self._work["ways_out"].reshape(replicas, -1, 2)[:, : tables.ways.kinds.size]
+        pairs[:, :, 0], pairs[:, :, 1] = tables.ways.kinds.reshape(-1), r.HIGH
         self._work["free"][:] = np.arange(blocks)
         self._work["counts"][:, r.FREE_COUNT] = blocks
         self._works = np.zeros((replicas, r.WORK), np.int64)

@@ -77,15 +77,9 @@ class Tables:
     def _write_ways(self, ways: WaysOut) -> None:
         system, fixed = self.system, self.fixed
         fixed[r.CLASSES], fixed[r.SLOTS], fixed[r.SOURCES] = len(ways.bounds), ways.goals.shape[1] - 1, len(ways.sources)
-        pairs = np.full((ways.kinds.size, 2), -1, np.int32)
-        pairs[:, 0] = ways.kinds.reshape(-1)
-        first = 0
-        for patch in self.patches:
-            for local, species in enumerate(patch.shared):
-                if any(local in rests for rests in _rests(patch)):
-                    pairs[species * len(system.volumes) + patch.voxels, 1] = first + np.arange(len(patch.voxels))
-            first += len(patch.voxels)
-        self._keep(r.WAYS_OUT, pairs, np.int32)
+        rows = np.full(len(system.volumes), -1, np.int32)
+        rows[[voxel for patch in self.patches for voxel in patch.voxels]] = np.arange(fixed[r.ROWS])
+        self._keep(r.ROW_OF, rows, np.int32)
         self._keep(r.KIND_CLASSES, ways.kind_classes, np.int32)
         self._keep(r.CHANCES, ways.chances, np.float64)
         self._keep(r.GOALS, ways.goals, np.int32)
@@ -116,7 +110,6 @@ class Tables:
             own[:, r.ROW_COEFFICIENTS] = coefficients + shared * len(chemistry.channels)
             own[:, r.ROW_INPUTS] = inputs + number_of * len(chemistry.inputs)
             own[:, r.ROW_MEASURES] = 5 * mine
-            own[:, r.ROW_OUTPUTS] = patch.outputs + number_of * len(chemistry.outputs)
             columns.append(np.asarray(patch.inputs, np.int64).reshape(-1))
             self._write_patch(patches[number], patch, log)
             patches[number, [r.FIRST_ROW, r.FIRST_CHANNEL, r.SPECIES_FIRST]] = first, channels, species
@@ -148,7 +141,7 @@ class Tables:
         record[r.SLOPES], record[r.COEFFICIENTS_OF] = compiled.slopes, compiled.coefficients
         record[r.LAWS], record[r.OBSERVE] = compiled.laws, compiled.observe
         record[r.IS_CONSTANT], record[r.HAS_LAWS] = chemistry.is_constant, chemistry.has_laws
-        record[r.OUTPUT_COUNT] = len(chemistry.outputs)
+        record[r.OUTPUT_COUNT], record[r.FIRST_OUTPUT] = len(chemistry.outputs), patch.outputs
 
     def _write_channels(self) -> None:
         voxels = len(self.system.volumes)

@@ -12,6 +12,8 @@ from engines.reaction_diffusion.system import Axis, Floats, Integers, System
 
 _WORTH_A_CLASS = 0.2
 """Share of takes in vain, of molecules spread evenly, from which on slow voxels get classes of their own."""
+_WORTH_CLASSES = 0.35
+"""The same from which on there is more than one class."""
 _LEVELS = 24
 """Powers of two below the rate of most voxels beyond which classes are not told apart."""
 
@@ -120,8 +122,9 @@ def _ranks(parents: Integers) -> Integers:
 def classes_of(rates: Floats, volumes: Floats) -> tuple[Integers, Floats]:
     """(n,) classes of voxels by the rates at which molecules leave them, and the largest rate of each.
 
-    The rate of most voxels bounds one class, so that hardly any take there is in vain; faster voxels are of classes for each
-    power of two above, slower ones of classes below, unless they are so few that takes in vain do not matter.
+    Where that leaves few takes in vain all are of one class. Else the rate of most voxels bounds one, so that hardly any take there
+    is in vain; faster voxels are of classes for each power of two above, slower ones of classes below, unless they are so few that
+    takes in vain do not matter.
     """
     exponents = np.log2(rates)
     _, first, counts = np.unique(np.round(exponents, 11), return_index=True, return_counts=True)
@@ -132,6 +135,8 @@ def classes_of(rates: Floats, volumes: Floats) -> tuple[Integers, Floats]:
     slow = levels < 0
     waste = (volumes[slow] * (1.0 - 2.0 ** above[slow])).sum()
     levels = np.where(slow, 0 if waste < _WORTH_A_CLASS * volumes[levels <= 0].sum() else np.maximum(levels, -_LEVELS), levels)
+    if 1.0 - (volumes * rates).sum() / (volumes.sum() * rates.max()) < _WORTH_CLASSES:
+        levels = np.zeros_like(levels)
     used, found = np.unique(levels, return_inverse=True)
     by_size = np.argsort(-np.bincount(found))  # what most voxels are of comes first
     place = np.argsort(by_size)

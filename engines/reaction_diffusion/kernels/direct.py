@@ -16,10 +16,10 @@ from engines.reaction_diffusion.kernels.memory import behind, float64s, int32s, 
 from engines.reaction_diffusion.kernels.records import (
     AT,
     BATCH,
-    COUNTER,
     COUNTS,
     EVENTS,
     EXPONENTIALS,
+    KEPT,
     LEFT,
     NUMBERS,
     ONE_AMOUNTS,
@@ -74,13 +74,11 @@ def run_one(fixed, work, state, limit):
         if left >= time * total or events >= limit:
             break  # numba 0.68: a number of the loop that is set on the way out has a wrong value within it, so nothing is
         time -= left / total
-        target = uniforms[at] * total
+        target = uniforms[at & KEPT] * total
         at += 1
-        if at == BATCH:
-            counts[COUNTER] += BATCH
-            at = 0
-            draw(work)
-        left = exponentials[at]
+        if at % BATCH == 0:
+            draw(work, at + BATCH)
+        left = exponentials[at & KEPT]
         four = 0
         while four < fours - 1 and target >= upto[four]:
             four += 1

@@ -15,12 +15,12 @@ from numba import njit
 
 from engines.equations.maths import log_of_positive
 from engines.reaction_diffusion.kernels.memory import behind, float64s, int32s, int64s, soon
-from engines.reaction_diffusion.kernels.molecules import change_number, strike, strike_ghost, tally
+from engines.reaction_diffusion.kernels.molecules import change_number, kind_at, strike, strike_ghost, tally
 from engines.reaction_diffusion.kernels.poisson import counted
 from engines.reaction_diffusion.kernels.records import (
+    AHEAD,
     AT,
     BATCH,
-    CEILINGS,
     CHANCES,
     CHANGE_AMOUNTS,
     CHANGE_BASES,
@@ -31,7 +31,6 @@ from engines.reaction_diffusion.kernels.records import (
     CLASS_SPECIES,
     CLASSES,
     COEFFICIENTS,
-    COUNTER,
     COUNTS,
     DEBTS,
     EVENTS,
@@ -40,12 +39,13 @@ from engines.reaction_diffusion.kernels.records import (
     FAULT,
     FIRST_CHANNEL,
     FULL,
-    GHOSTS,
     GOALS,
     HAS_LAWS,
+    HAUNTED,
     INVERSE,
     INVERSES,
     IS_LAW,
+    KEPT,
     KIND_CLASSES,
     LEAVES,
     LEDGER,
@@ -54,14 +54,15 @@ from engines.reaction_diffusion.kernels.records import (
     LEFT_LEDGER,
     LIST_STARTS,
     LISTS,
+    LOOSE,
     NUMBERS,
     QUEUED,
     ROW_AT,
     ROW_COEFFICIENTS,
+    ROW_OF,
     ROW_VOXEL,
     ROWS_SUM,
     SECOND_STREAM,
-    SHARED,
     SIZES,
     SLOTS,
     SOUND,
@@ -81,13 +82,12 @@ from engines.reaction_diffusion.kernels.records import (
     VOXELS,
     WAYS_OUT,
 )
-from engines.reaction_diffusion.kernels.rows import laws_of, patch_of, product, rebound, record_of, take_row
+from engines.reaction_diffusion.kernels.rows import NO_SLACK, SLACK, laws_of, patch_of, product, rebound, record_of, take_row
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-SLACK, NO_SLACK = 2, 31
-_LOOSE = 0.25
+_LOOSE = 0.1
 """Share of its bound below which the propensities of a row that was taken in vain get a new one."""
-_AHEAD = 12
+_AHEAD = 18
 """Candidates by which the processor is told of places, in lists that its cache does not hold."""
 
 
@@ -95,21 +95,21 @@ _AHEAD = 12
 
 
 @_kernel
-def draw(work):
-    """Exponential times and uniform choices of the next candidates."""
+def draw(work, first):
+    """Exponential times and uniform choices of a batch of candidates, of which the first has some number."""
     times, choices = work[TIMES_STREAM], work[CHOICES_STREAM]
-    exponentials, uniforms, counter = float64s(work[EXPONENTIALS]), float64s(work[UNIFORMS]), int64s(work[COUNTS])[COUNTER]
+    exponentials = behind(float64s(work[EXPONENTIALS]), first & KEPT)
+    uniforms = behind(float64s(work[UNIFORMS]), first & KEPT)
     for k in range(BATCH):
-        exponentials[k] = -log_of_positive(counted(times, counter + k))
+        exponentials[k] = -log_of_positive(counted(times, first + k))
     for k in range(BATCH):
-        uniforms[k] = counted(choices, counter + k)
+        uniforms[k] = counted(choices, first + k)
 
 
 @_kernel
 def second(work):
-    """Another uniform number for the candidate that was taken last."""
-    counts = int64s(work[COUNTS])
-    return counted(work[SECOND_STREAM], counts[COUNTER] + counts[AT])
+    """Another uniform number for the candidate that is looked at."""
+    return counted(work[SECOND_STREAM], int64s(work[COUNTS])[AT])
 
 
 # -- what happens --------------------------------------------------------------------------------------------------------------
@@ -126,14 +126,14 @@ def react(fixed, work, state, row, channel):
             state[bases[k] + record[ROW_AT]] += amounts[k]
         else:
             change_number(fixed, work, state, bases[k] + record[ROW_VOXEL], amounts[k])
-    rebound(fixed, work, state, row, NO_SLACK)
+    rebound(fixed, work, state, row, SLACK)
 
 
 @_kernel
-def moved_by(fixed, work, state, row, place):
-    """The number of a shared species in a row has changed; past its ceiling the row gets a new bound."""
-    if state[place] > int32s(work[CEILINGS])[row * fixed[SHARED] + place // fixed[VOXELS]]:
-        rebound(fixed, work, state, row, SLACK)
+def moved(fixed, work, state, place):
+    """The number of a shared species at a place has changed; past its ceiling the row there gets a new bound."""
+    if state[place] > int32s(work[WAYS_OUT])[2 * place + 1]:
+        rebound(fixed, work, state, int32s(fixed[ROW_OF])[place % fixed[VOXELS]], SLACK)
 
 
 @_kernel
@@ -184,9 +184,7 @@ def take_of_source(fixed, work, state, x):
         state[ledger + TAKEN_LEDGER] += 1.0
     else:
         change_number(fixed, work, state, place + goal, 1.0)
-        row = int32s(fixed[WAYS_OUT])[2 * (place + goal) + 1]
-        if row >= 0:
-            moved_by(fixed, work, state, row, place + goal)
+        moved(fixed, work, state, place + goal)
     return True
 
 
@@ -204,7 +202,7 @@ def _way_out(fixed, kind, fraction):
 def take_of_class(fixed, work, state, c, x):
     """A molecule of a class, found at x in its list; whether it moves. For classes with neighbours of others, and ghosts."""
     lists, starts, sizes = int32s(work[LISTS]), int64s(work[LIST_STARTS]), int64s(work[SIZES])
-    ways, debts = int32s(fixed[WAYS_OUT]), int32s(work[DEBTS])
+    debts = int32s(work[DEBTS])
     q = x * float64s(fixed[INVERSES])[c]
     i = int(q)
     if i >= sizes[c]:
@@ -214,28 +212,25 @@ def take_of_class(fixed, work, state, c, x):
     if debts[place] > 0 and second(work) * (state[place] + debts[place]) < debts[place]:
         strike_ghost(fixed, work, c, spot, place)
         return False
-    goal = _way_out(fixed, ways[2 * place], q - i)
+    goal = _way_out(fixed, kind_at(work, place), q - i)
     if goal == STAYS:
         return False
-    species = int32s(fixed[CLASS_SPECIES])[c]
-    ledger = fixed[LEDGER] + LEDGER_COUNT * species
+    ledger = fixed[LEDGER] + LEDGER_COUNT * int32s(fixed[CLASS_SPECIES])[c]
     state[place] -= 1.0
+    moved(fixed, work, state, place)
     if goal >= STAYS:
         state[ledger + (LEFT_LEDGER if goal == LEAVES else TAKEN_LEDGER)] += 1.0
         strike(fixed, work, c, spot)
-    elif ways[2 * (place + goal)] >= 0 and int32s(fixed[KIND_CLASSES])[ways[2 * (place + goal)]] == c:
-        state[place + goal] += 1.0
-        lists[spot] = place + goal
+        return True
+    other = place + goal
+    next_kind = kind_at(work, other)
+    if next_kind >= 0 and int32s(fixed[KIND_CLASSES])[next_kind] == c:
+        state[other] += 1.0
+        lists[spot] = other
     else:
         strike(fixed, work, c, spot)
-        change_number(fixed, work, state, place + goal, 1.0)
-    row = ways[2 * place + 1]
-    if row >= 0:
-        moved_by(fixed, work, state, row, place)
-    if goal < STAYS:
-        row = ways[2 * (place + goal) + 1]
-        if row >= 0:
-            moved_by(fixed, work, state, row, place + goal)
+        change_number(fixed, work, state, other, 1.0)
+    moved(fixed, work, state, other)
     return True
 
 
@@ -249,17 +244,16 @@ def run_events(fixed, work, state, limit):
     exponentials, uniforms = float64s(work[EXPONENTIALS]), float64s(work[UNIFORMS])
     lists, sizes, sums = int32s(work[LISTS]), int64s(work[SIZES]), float64s(work[SUMS])
     starts, classes, is_far = int64s(work[LIST_STARTS]), fixed[CLASSES], fixed[FAR] != 0
-    ways, chances, goals, slots = int32s(fixed[WAYS_OUT]), float64s(fixed[CHANCES]), int32s(fixed[GOALS]), fixed[SLOTS]
-    inverses, kind_classes, species_of = float64s(fixed[INVERSES]), int32s(fixed[KIND_CLASSES]), int32s(fixed[CLASS_SPECIES])
+    ways, chances, goals, slots = int32s(work[WAYS_OUT]), float64s(fixed[CHANCES]), int32s(fixed[GOALS]), fixed[SLOTS]
+    inverses, kind_classes = float64s(fixed[INVERSES]), int32s(fixed[KIND_CLASSES])
     left, time, at, events = numbers[LEFT], numbers[TIME], counts[AT], counts[EVENTS]
-    total, inverse, ghosts, rows_sum = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS], numbers[ROWS_SUM]
-    ceilings, shared = int32s(work[CEILINGS]), fixed[SHARED]
+    total, inverse, rows_sum = numbers[TOTAL], numbers[INVERSE], numbers[ROWS_SUM]
     while True:
         passed = left * inverse
         if passed >= time or events >= limit:
             break  # numba 0.68: a number of the loop that is set on the way out has a wrong value within it, so nothing is
         time -= passed
-        x = uniforms[at] * total
+        x = uniforms[at & KEPT] * total
         counts[AT] = at
         at += 1
         c = 0
@@ -268,59 +262,51 @@ def run_events(fixed, work, state, limit):
             c += 1
         happened = False
         is_plain = False
-        if c < classes and ghosts == 0:
+        if c < classes:
             q = x * inverses[c]
             i = int(q)
             if i < sizes[c]:
                 spot = starts[c] + i
                 place = lists[spot]
-                fraction = q - i
                 kind = ways[2 * place]
-                slot = 0
-                for k in range(slots):
-                    slot += fraction >= chances[kind * slots + k]
-                goal = goals[kind * (slots + 1) + slot]
-                if goal < STAYS:
+                goal = TAKEN_UP
+                if kind < HAUNTED:
+                    fraction, slot = q - i, 0
+                    for k in range(slots):
+                        slot += fraction >= chances[kind * slots + k]
+                    goal = goals[kind * (slots + 1) + slot]
+                next_kind = ways[2 * (place + goal)] if goal < STAYS else LOOSE
+                if next_kind >= 0 and kind_classes[next_kind & (HAUNTED - 1)] == c:
                     other = place + goal
-                    next_kind = ways[2 * other]
-                    if next_kind >= 0 and kind_classes[next_kind] == c:
-                        state[place] -= 1.0
-                        state[other] += 1.0
-                        lists[spot] = other
-                        events += 1
-                        is_plain = True
-                        row = ways[2 * place + 1]
-                        if row >= 0 and ceilings[row * shared + species_of[c]] < 0:
-                            rebound(fixed, work, state, row, SLACK)
-                            is_plain = numbers[ROWS_SUM] == rows_sum
-                        row = ways[2 * other + 1]
-                        if row >= 0 and state[other] > ceilings[row * shared + species_of[c]]:
-                            rebound(fixed, work, state, row, SLACK)
-                            is_plain &= numbers[ROWS_SUM] == rows_sum
-                    else:
-                        happened = take_of_class(fixed, work, state, c, x)
+                    state[place] -= 1.0
+                    state[other] += 1.0
+                    lists[spot] = other
+                    events += 1
+                    is_plain = True
+                    if ways[2 * place + 1] < 0:
+                        moved(fixed, work, state, place)
+                        is_plain = numbers[ROWS_SUM] == rows_sum
+                    if state[other] > ways[2 * other + 1]:
+                        moved(fixed, work, state, other)
+                        is_plain = numbers[ROWS_SUM] == rows_sum
                 elif goal == STAYS:
                     is_plain = True
                 else:
                     happened = take_of_class(fixed, work, state, c, x)
-        elif c < classes:
-            happened = take_of_class(fixed, work, state, c, x)
         elif x < numbers[ROWS_SUM]:
             happened = take_of_row(fixed, work, state, x)
         elif fixed[SOURCES] > 0:
             happened = take_of_source(fixed, work, state, x - numbers[ROWS_SUM])
-        if at == BATCH:
-            counts[COUNTER] += BATCH
-            at = 0
-            draw(work)
-        left = exponentials[at]
+        if at % BATCH == 0:
+            draw(work, at + BATCH)
+        left = exponentials[at & KEPT]
         if is_far:
             _look_ahead(fixed, work, state, at, total)
         if is_plain:
             continue
         events += happened
         tally(fixed, work)
-        total, inverse, ghosts, rows_sum = numbers[TOTAL], numbers[INVERSE], counts[GHOSTS], numbers[ROWS_SUM]
+        total, inverse, rows_sum = numbers[TOTAL], numbers[INVERSE], numbers[ROWS_SUM]
         if counts[QUEUED] > 0 or counts[FAULT] != SOUND:
             break  # in the middle of a step, to go on from here
     is_over = counts[QUEUED] == 0 and counts[FAULT] == SOUND and left * inverse >= time
@@ -334,16 +320,31 @@ def run_events(fixed, work, state, limit):
 
 @_kernel
 def _look_ahead(fixed, work, state, at, total):
-    """Entries of candidates to come, as far as they are of the first class, and what stands where those are."""
-    uniforms, inverse, size = float64s(work[UNIFORMS]), float64s(fixed[INVERSES])[0], int64s(work[SIZES])[0]
-    lists, ways = int32s(work[LISTS]), int32s(fixed[WAYS_OUT])
-    if at + _AHEAD < BATCH:
-        i = int(uniforms[at + _AHEAD] * total * inverse)
-        if i < size:
-            soon(lists, i)
-    if at + _AHEAD // 2 < BATCH:
-        i = int(uniforms[at + _AHEAD // 2] * total * inverse)
-        if i < size:
-            place = lists[i]
-            soon(ways, 2 * place)
-            soon(state, place)
+    """Tell the processor of what hops to come will look at: in three steps, each by what the one before has found."""
+    lists, ways, ahead = int32s(work[LISTS]), int32s(work[WAYS_OUT]), int64s(work[AHEAD])
+    sums, x, c = float64s(work[SUMS]), float64s(work[UNIFORMS])[(at + _AHEAD) & KEPT] * total, 0
+    while c < fixed[CLASSES] and x >= sums[c]:
+        x -= sums[c]
+        c += 1
+    entry = (at + _AHEAD) % (2 * _AHEAD)
+    fractions = behind(float64s(work[AHEAD]), 2 * _AHEAD)
+    ahead[entry] = -1
+    if c < fixed[CLASSES]:
+        q = x * float64s(fixed[INVERSES])[c]
+        i = min(int(q), int64s(work[SIZES])[c] - 1)
+        ahead[entry] = int64s(work[LIST_STARTS])[c] + i
+        fractions[entry] = q - i
+        soon(lists, ahead[entry])
+    entry = (at + _AHEAD * 2 // 3) % (2 * _AHEAD)
+    if ahead[entry] >= 0:
+        place = lists[ahead[entry]]
+        soon(ways, 2 * place)
+        soon(state, place)
+    entry = (at + _AHEAD // 3) % (2 * _AHEAD)
+    if ahead[entry] >= 0:
+        place = lists[ahead[entry]]
+        kind = ways[2 * place]
+        goal = STAYS if kind < 0 else _way_out(fixed, kind & (HAUNTED - 1), fractions[entry])
+        if goal < STAYS:
+            soon(ways, 2 * (place + goal))
+            soon(state, place + goal)

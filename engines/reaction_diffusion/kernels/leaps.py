@@ -19,9 +19,9 @@ from numba import njit
 
 from engines.equations.maths import log_of_positive
 from engines.reaction_diffusion.kernels.direct import run_one
-from engines.reaction_diffusion.kernels.events import SLACK, run_events
+from engines.reaction_diffusion.kernels.events import run_events
 from engines.reaction_diffusion.kernels.memory import behind, float64s, int32s, int64s
-from engines.reaction_diffusion.kernels.molecules import enter_all, tally
+from engines.reaction_diffusion.kernels.molecules import enter_all, kind_at, tally
 from engines.reaction_diffusion.kernels.poisson import binomial, counted, poisson
 from engines.reaction_diffusion.kernels.records import (
     BOUNDS,
@@ -79,9 +79,8 @@ from engines.reaction_diffusion.kernels.records import (
     TIME,
     VARIANCES,
     VOXELS,
-    WAYS_OUT,
 )
-from engines.reaction_diffusion.kernels.rows import laws_of, patch_of, product, rebound, record_of
+from engines.reaction_diffusion.kernels.rows import SLACK, laws_of, patch_of, product, rebound, record_of
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 CRITICAL = 10.0
@@ -106,21 +105,21 @@ def _intensities(fixed, work, state, row, record, patch):
 
 
 @_kernel
-def _place(fixed, record, channel_change):
+def _place(fixed, work, record, channel_change):
     """Where a change of a channel acts, -1 where the number is held."""
     base = int64s(fixed[CHANGE_BASES])[channel_change]
     if int32s(fixed[CHANGE_SHARED])[channel_change] < 0:
         return base + record[ROW_AT]
     place = base + record[ROW_VOXEL]
-    return -1 if int32s(fixed[WAYS_OUT])[2 * place] == HELD else place
+    return -1 if kind_at(work, place) == HELD else place
 
 
 @_kernel
-def _is_critical(fixed, state, record, channel):
+def _is_critical(fixed, work, state, record, channel):
     """Whether a channel could use up a reactant in a few events."""
     starts, amounts = int32s(fixed[CHANGE_STARTS]), float64s(fixed[CHANGE_AMOUNTS])
     for k in range(starts[channel], starts[channel + 1]):
-        place = _place(fixed, record, k)
+        place = _place(fixed, work, record, k)
         if place >= 0 and amounts[k] < 0.0 and state[place] < -amounts[k] * CRITICAL:
             return True
     return False
@@ -167,11 +166,11 @@ def _look_at_reactions(fixed, work, state):
             channel = patch[FIRST_CHANNEL] + c
             total += a[c]
             draws += 1
-            if _is_critical(fixed, state, record, channel):
+            if _is_critical(fixed, work, state, record, channel):
                 critical += a[c]
                 continue
             for k in range(starts[channel], starts[channel + 1]):
-                place = _place(fixed, record, k)
+                place = _place(fixed, work, record, k)
                 if place >= 0:
                     means[place] += amounts[k] * a[c]
                     variances[place] += amounts[k] * amounts[k] * a[c]
@@ -197,10 +196,10 @@ def _spread(fixed, work, kind, place, rate):
 def _look_at_hops(fixed, work, state):
     """Sum of the rates of all hops, how many numbers they take, and the longest time in which half of no voxel leaves."""
     means, variances = float64s(work[MEANS]), float64s(work[VARIANCES])
-    ways, classes, bounds = int32s(fixed[WAYS_OUT]), int32s(fixed[KIND_CLASSES]), float64s(fixed[BOUNDS])
+    classes, bounds = int32s(fixed[KIND_CLASSES]), float64s(fixed[BOUNDS])
     total, fastest, draws = 0.0, 0.0, 0
     for place in range(fixed[SHARED] * fixed[VOXELS]):
-        kind = ways[2 * place]
+        kind = kind_at(work, place)
         if kind < 0 or state[place] == 0.0:
             continue
         bound = bounds[classes[kind]]
@@ -220,9 +219,9 @@ def _look_at_hops(fixed, work, state):
 @_kernel
 def _longest(fixed, work, state, epsilon, tau):
     """The longest leap, of no more than ``tau``."""
-    means, variances, ways = float64s(work[MEANS]), float64s(work[VARIANCES]), int32s(fixed[WAYS_OUT])
+    means, variances = float64s(work[MEANS]), float64s(work[VARIANCES])
     for place in range(fixed[SHARED] * fixed[VOXELS]):
-        if ways[2 * place] >= 0:
+        if kind_at(work, place) >= 0:
             tau = _within(tau, max(epsilon * state[place], 1.0), means[place], variances[place])
     orders, own_orders = int32s(fixed[ORDERS]), int32s(fixed[OWN_ORDERS])
     for row in range(fixed[ROWS]):
@@ -242,11 +241,11 @@ def _longest(fixed, work, state, epsilon, tau):
 
 
 @_kernel
-def _fire(fixed, changes, record, channel, times):
+def _fire(fixed, work, changes, record, channel, times):
     """Note what a channel adds that fires some times."""
     starts, amounts = int32s(fixed[CHANGE_STARTS]), float64s(fixed[CHANGE_AMOUNTS])
     for k in range(starts[channel], starts[channel + 1]):
-        place = _place(fixed, record, k)
+        place = _place(fixed, work, record, k)
         if place >= 0:
             changes[place] += amounts[k] * times
         else:
@@ -266,13 +265,13 @@ def _react(fixed, work, state, tau, target):
                 continue
             channel = patch[FIRST_CHANNEL] + c
             times = 0.0
-            if not _is_critical(fixed, state, record, channel):
+            if not _is_critical(fixed, work, state, record, channel):
                 times, counts[DRAWS] = poisson(a[c] * tau, work[DRAWS_STREAM], counts[DRAWS])
             elif target >= 0.0:
                 target -= a[c]
                 times = 1.0 if target < 0.0 else 0.0
             if times > 0.0:
-                _fire(fixed, changes, record, channel, times)
+                _fire(fixed, work, changes, record, channel, times)
                 events += times
     return events
 
@@ -295,7 +294,7 @@ def _send(fixed, work, kind, place, number, tau_bound):
             changes[ledger + LEFT_LEDGER] += going
         elif goals[k] == TAKEN_UP:
             changes[ledger + TAKEN_LEDGER] += going
-        elif int32s(fixed[WAYS_OUT])[2 * (place + goals[k])] == HELD:
+        elif kind_at(work, place + goals[k]) == HELD:
             changes[ledger + SUPPLIED] -= going
         else:
             changes[place + goals[k]] += going
@@ -306,14 +305,13 @@ def _send(fixed, work, kind, place, number, tau_bound):
 def _hop(fixed, work, state, tau):
     """Hops of all molecules that no reaction takes; how many. Of what is held, Poisson numbers."""
     changes, counts, spent = float64s(work[MEANS]), int64s(work[COUNTS]), float64s(work[VARIANCES])
-    ways, classes, bounds = int32s(fixed[WAYS_OUT]), int32s(fixed[KIND_CLASSES]), float64s(fixed[BOUNDS])
+    classes, bounds = int32s(fixed[KIND_CLASSES]), float64s(fixed[BOUNDS])
     events, places = 0.0, fixed[SHARED] * fixed[VOXELS]
     for place in range(places):
         spent[place] = min(changes[place], 0.0)  # by reactions alone, before hops come in
     for place in range(places):
-        number = state[place] + spent[place]
-        if ways[2 * place] >= 0 and number > 0.0:
-            kind = ways[2 * place]
+        number, kind = state[place] + spent[place], kind_at(work, place)
+        if kind >= 0 and number > 0.0:
             going = _send(fixed, work, kind, place, number, bounds[classes[kind]] * tau)
             changes[place] -= going
             events += going

@@ -16,7 +16,7 @@ from engines.reaction_diffusion.kernels.records import (
     CLASSES,
     COUNTS,
     DEBTS,
-    GHOSTS,
+    HAUNTED,
     HELD,
     INVERSE,
     KIND_CLASSES,
@@ -40,6 +40,22 @@ from engines.reaction_diffusion.kernels.records import (
 )
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_kernel
+def kind_at(work, place):
+    """The kind of a place of a shared species, LOOSE or HELD."""
+    kind = int32s(work[WAYS_OUT])[2 * place]
+    return kind if kind < 0 else kind & (HAUNTED - 1)
+
+
+@_kernel
+def _owe(work, place, number):
+    """A place has more ghosts, or fewer."""
+    debts, ways = int32s(work[DEBTS]), int32s(work[WAYS_OUT])
+    debts[place] += number
+    kind = ways[2 * place] & (HAUNTED - 1)
+    ways[2 * place] = kind | HAUNTED if debts[place] > 0 else kind
 
 
 @_kernel
@@ -75,18 +91,16 @@ def enter(fixed, work, place, number):
 
     Behind one that is queued all are, and all that go, so that the order is the same however much room there is.
     """
-    kind = int32s(fixed[WAYS_OUT])[2 * place]
+    kind, counts = kind_at(work, place), int64s(work[COUNTS])
     if kind < 0:
         return
-    debts, counts = int32s(work[DEBTS]), int64s(work[COUNTS])
     if counts[QUEUED] > 0:
         _queue(work, place, number)
         int64s(work[NEEDED])[int32s(fixed[KIND_CLASSES])[kind]] += number
         return
-    cancelled = min(number, debts[place])
+    cancelled = min(number, int32s(work[DEBTS])[place])
     if cancelled > 0:
-        debts[place] -= cancelled
-        counts[GHOSTS] -= cancelled
+        _owe(work, place, -cancelled)
         number -= cancelled
     c = int32s(fixed[KIND_CLASSES])[kind]
     starts, lists = int64s(work[LIST_STARTS]), int32s(work[LISTS])
@@ -102,15 +116,14 @@ def enter(fixed, work, place, number):
 
 
 @_kernel
-def desert(fixed, work, place, number):
+def desert(work, place, number):
     """Molecules that went, of any of the entries of their voxel, leave ghosts."""
-    if int32s(fixed[WAYS_OUT])[2 * place] < 0:
+    if kind_at(work, place) < 0:
         return
     if int64s(work[COUNTS])[QUEUED] > 0:
         _queue(work, place, -number)
-        return
-    int32s(work[DEBTS])[place] += number
-    int64s(work[COUNTS])[GHOSTS] += number
+    else:
+        _owe(work, place, number)
 
 
 @_kernel
@@ -125,8 +138,7 @@ def strike(fixed, work, c, spot):
 def strike_ghost(fixed, work, c, spot, place):
     """An entry turned out to be a ghost."""
     strike(fixed, work, c, spot)
-    int32s(work[DEBTS])[place] -= 1
-    int64s(work[COUNTS])[GHOSTS] -= 1
+    _owe(work, place, -1)
 
 
 @_kernel
@@ -139,32 +151,31 @@ def enter_queued(fixed, work):
         if queue[2 * k + 1] > 0:
             enter(fixed, work, queue[2 * k], queue[2 * k + 1])
         else:
-            desert(fixed, work, queue[2 * k], -queue[2 * k + 1])
+            desert(work, queue[2 * k], -queue[2 * k + 1])
     tally(fixed, work)
 
 
 @_kernel
 def enter_all(fixed, work, state):
     """The lists of a state, place by place; whether they have room."""
-    counts, debts, kinds = int64s(work[COUNTS]), int32s(work[DEBTS]), int32s(fixed[WAYS_OUT])
+    debts = int32s(work[DEBTS])
     starts, needed, classes = int64s(work[LIST_STARTS]), int64s(work[NEEDED]), int32s(fixed[KIND_CLASSES])
     for c in range(fixed[CLASSES]):
         needed[c] = 0
     for place in range(fixed[SHARED] * fixed[VOXELS]):
-        if kinds[2 * place] >= 0:
-            needed[classes[kinds[2 * place]]] += int(state[place])
+        if kind_at(work, place) >= 0:
+            needed[classes[kind_at(work, place)]] += int(state[place])
     has_room = True
     for c in range(fixed[CLASSES]):
         has_room &= needed[c] <= starts[c + 1] - starts[c]
     if not has_room:
         return False
-    counts[GHOSTS] = 0
     for c in range(fixed[CLASSES]):
         needed[c] = 0
         resize(fixed, work, c, 0)
     for place in range(fixed[SHARED] * fixed[VOXELS]):
-        debts[place] = 0
-        if kinds[2 * place] >= 0 and state[place] > 0.0:
+        if kind_at(work, place) >= 0:
+            _owe(work, place, -debts[place])
             enter(fixed, work, place, int(state[place]))
     return True
 
@@ -172,7 +183,7 @@ def enter_all(fixed, work, state):
 @_kernel
 def change_number(fixed, work, state, place, amount):
     """Molecules come to, or go from, a place of a shared species, or from what supplies it where it is held."""
-    if int32s(fixed[WAYS_OUT])[2 * place] == HELD:
+    if kind_at(work, place) == HELD:
         species = place // fixed[VOXELS]
         state[fixed[LEDGER] + LEDGER_COUNT * species + SUPPLIED] -= amount
         return
@@ -180,4 +191,4 @@ def change_number(fixed, work, state, place, amount):
     if amount > 0.0:
         enter(fixed, work, place, int(amount))
     else:
-        desert(fixed, work, place, int(-amount))
+        desert(work, place, int(-amount))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 (
     VOXELS, SHARED, CLASSES, SLOTS, PATCHES, ROWS, SOURCES, LEDGER, FLOWS, FAR,  # how many; first ledger; whether to look ahead
-    WAYS_OUT,  # int32, of each place of a shared species: kind (or LOOSE, HELD), row that it moves (or -1)
+    ROW_OF,  # int32 of each voxel: its row or -1
     KIND_CLASSES,  # int32 of each kind
     CHANCES,  # numbers, slot by slot of each kind: chance of this way out or one before, of a molecule that its class takes
     GOALS,  # int32, the same and one more: how many places on, or STAYS, LEAVES, TAKEN_UP
@@ -32,24 +32,25 @@ from __future__ import annotations
     FIXED,
 ) = range(54)  # fmt: skip
 
-ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_INTENSITIES, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW_OUTPUTS, ROW = range(9)
+ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_INTENSITIES, ROW_COEFFICIENTS, ROW_INPUTS, ROW_MEASURES, ROW = range(8)
 """Its voxel; where its own numbers begin; its patch; where its propensities (of leaps), coefficients, columns and so on begin."""
 
 (
     FIRST_CHANNEL, CHANNEL_COUNT, SPECIES_FIRST, FIRST_ROW, ROW_COUNT, SPECIES_COUNT, SHARED_COUNT, STATE_COUNT, INPUT_COUNT,
     SHARED_LIST,  # address of int64: numbers of its shared species
-    SLOPES, COEFFICIENTS_OF, LAWS, OBSERVE, VALUES, IS_CONSTANT, HAS_LAWS, OUTPUT_COUNT, PATCH,
-) = range(19)  # fmt: skip
+    SLOPES, COEFFICIENTS_OF, LAWS, OBSERVE, VALUES, IS_CONSTANT, HAS_LAWS, OUTPUT_COUNT, FIRST_OUTPUT, PATCH,
+) = range(20)  # fmt: skip
 
 (
     TIMES_STREAM, CHOICES_STREAM, SECOND_STREAM, DRAWS_STREAM,
+    WAYS_OUT,  # int32 pairs of each place of a shared species: kind (or LOOSE, HELD), ceiling up to which its row's bound holds
     LISTS, LIST_STARTS, SIZES, SUMS, DEBTS,  # int32 places; int64 of classes and one more; int64; 1/s; int32 of each place
     NEEDED,  # int64 of each class: entries for which there was no room
-    EXPONENTIALS, UNIFORMS,  # numbers of a batch
+    EXPONENTIALS, UNIFORMS,  # numbers of candidates, two batches
+    AHEAD,  # of candidates to come: int64 places in lists, numbers
     COEFFICIENTS,  # numbers of each row, in 1/s
     ONE_COEFFICIENTS,  # numbers of ``direct``
     LEVELS, POSITIONS,  # int32 of each row: its group or -1, and where it stands among members
-    CEILINGS,  # int32 of each row and shared species: numbers up to which its bound holds
     MEMBERS, BLOCKS, FREE, ROOM,  # int32: members, block by block; blocks of each group; free blocks; blocks of a group at most
     GROUP_SIZES, ACTIVE,  # int64 of each group; int32 groups with members, largest first
     SOURCE_SUMS,  # numbers, 1/s of this source and those before
@@ -58,22 +59,27 @@ ROW_VOXEL, ROW_AT, ROW_PATCH, ROW_INTENSITIES, ROW_COEFFICIENTS, ROW_INPUTS, ROW
     MEANS, VARIANCES, INTENSITIES,  # numbers of ``leaps``: of places and ledgers, and of channels
     LAST_INPUTS, SCRATCH,  # the row of inputs that coefficients are of; numbers
     WORK,
-) = range(33)  # fmt: skip
+) = range(34)  # fmt: skip
 
 (
-    COUNTER, AT, GHOSTS, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED, STALE,
+    AT, QUEUED, EVENTS, ACTIVE_COUNT, FREE_COUNT, DRAWS, STARTED, STALE,
     STEP, PHASE, ADDED,  # where a call stopped, to go on
     LIMIT,  # events until which single events follow each other
     FAULT, FAULT_ROW, FAULT_CHANNEL, LEAPS, COUNT_LENGTH,
-) = range(19)  # fmt: skip
+) = range(17)  # fmt: skip
 
 LEFT, TIME, ROWS_SUM, SOURCE_SUM, TOTAL, INVERSE, NUMBER_LENGTH = range(7)
 """Of a unit exponential until the next event; s left of the step; 1/s of all rows, sources, and everything; s."""
 
 LOOSE, HELD = -1, -2
+AHEAD_ROOM = 128
+HAUNTED = 1 << 29
+"""Added to the kind of a place that has ghosts."""
 HIGH = 1 << 30
+"""A ceiling above all numbers."""
 STAYS, LEAVES, TAKEN_UP = 1 << 30, (1 << 30) + 1, (1 << 30) + 2
-BATCH = 128
+BATCH, KEPT = 128, 255
+"""Numbers that are drawn at a time; two batches are kept, number k at k & KEPT."""
 GROUPS, LOWEST = 128, -40
 """Group g has the rows whose propensity is at most 2^(g + LOWEST) per second."""
 BLOCK = 16

@@ -20,7 +20,6 @@ from engines.reaction_diffusion.kernels.records import (
     ACTIVE_COUNT,
     BLOCK,
     BLOCKS,
-    CEILINGS,
     CHANNEL_COUNT,
     COEFFICIENTS,
     COEFFICIENTS_OF,
@@ -53,6 +52,7 @@ from engines.reaction_diffusion.kernels.records import (
     NEGATIVE,
     NOT_FINITE,
     NUMBERS,
+    ORDERS,
     PATCH,
     PATCH_RECORDS,
     POSITIONS,
@@ -67,7 +67,6 @@ from engines.reaction_diffusion.kernels.records import (
     ROW_VOXEL,
     ROWS_SUM,
     SCRATCH,
-    SHARED,
     SHARED_COUNT,
     SHARED_LIST,
     SPECIES_COUNT,
@@ -76,10 +75,12 @@ from engines.reaction_diffusion.kernels.records import (
     TOO_FAST,
     VALUES,
     VOXELS,
+    WAYS_OUT,
 )
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _EXPONENT = np.uint64(52)
+SLACK, NO_SLACK = 2, 31
 
 
 # -- one row -------------------------------------------------------------------------------------------------------------------
@@ -169,8 +170,8 @@ def laws_of(fixed, work, state, row, record, patch):
 def rebound(fixed, work, state, row, slack):
     """New ceilings of a row, a bound on the sum of its propensities, and the group that goes with it.
 
-    Ceilings are what is there and a 2^slack-th part of it more: some more where molecules come and go, none (slack 31) where
-    reactions are what happens.
+    Ceilings are what is there and a quarter of it more, and no lower than they were (SLACK); where a row was taken in vain they are
+    what is there (NO_SLACK).
     """
     record = record_of(fixed, row)
     patch = patch_of(fixed, record)
@@ -181,39 +182,40 @@ def rebound(fixed, work, state, row, slack):
         for c in range(patch[CHANNEL_COUNT]):
             total += v[c] if is_law[first + c] else k[c] * product(fixed, state, record, first + c)
     else:
-        _set_ceilings(fixed, work, state, row, record, patch, slack)
+        _set_ceilings(fixed, work, state, record, patch, slack)
         for c in range(patch[CHANNEL_COUNT]):
             if k[c] > 0.0:
-                total += k[c] * _highest_product(fixed, work, state, row, record, first + c)
+                total += k[c] * _highest_product(fixed, work, state, record, first + c)
     regroup(work, row, total)
 
 
 @_kernel
-def _set_ceilings(fixed, work, state, row, record, patch, slack):
+def _set_ceilings(fixed, work, state, record, patch, slack):
     """Of shared species that meet none of their partners, as long as those are the row's own, there are none."""
-    ceilings, shared = behind(int32s(work[CEILINGS]), row * fixed[SHARED]), int64s(patch[SHARED_LIST])
-    channels, partners = int32s(fixed[LONE_STARTS]), int64s(fixed[LONE_PARTNERS])
+    ways, shared, orders = int32s(work[WAYS_OUT]), int64s(patch[SHARED_LIST]), int32s(fixed[ORDERS])
+    starts, partners = int32s(fixed[LONE_STARTS]), int64s(fixed[LONE_PARTNERS])
     for j in range(patch[SHARED_COUNT]):
-        number = int(state[shared[j] * fixed[VOXELS] + record[ROW_VOXEL]])
-        ceilings[shared[j]] = number + (number >> slack)
-        lone = patch[SPECIES_FIRST] + j
-        first, last = channels[lone], channels[lone + 1]
-        if first < last:
-            met = 0.0
-            for k in range(first, last):
-                met += state[partners[k] + record[ROW_AT]]
-            if met == 0.0:
-                ceilings[shared[j]] = HIGH
+        place, species = shared[j] * fixed[VOXELS] + record[ROW_VOXEL], patch[SPECIES_FIRST] + j
+        met, first, last = 0.0, starts[species], starts[species + 1]
+        for k in range(first, last):
+            met += state[partners[k] + record[ROW_AT]]
+        if orders[species] == 0 or (first < last and met == 0.0):
+            ways[2 * place + 1] = HIGH
+        else:
+            number, before = int(state[place]), ways[2 * place + 1]
+            number += number + 2 >> slack
+            ways[2 * place + 1] = before if slack == SLACK and number < before < HIGH else number
 
 
 @_kernel
-def _highest_product(fixed, work, state, row, record, channel):
+def _highest_product(fixed, work, state, record, channel):
     """The product of the reactants of a channel, with shared species at their ceilings."""
     starts, bases = int32s(fixed[FACTOR_STARTS]), int64s(fixed[FACTOR_BASES])
     shared, less = int32s(fixed[FACTOR_SHARED]), float64s(fixed[FACTOR_LESS])
-    ceilings, found = behind(int32s(work[CEILINGS]), row * fixed[SHARED]), 1.0
+    ways, found = int32s(work[WAYS_OUT]), 1.0
     for f in range(starts[channel], starts[channel + 1]):
-        number = state[bases[f] + record[ROW_AT]] if shared[f] < 0 else float(ceilings[shared[f]])
+        place = bases[f] + (record[ROW_AT] if shared[f] < 0 else record[ROW_VOXEL])
+        number = state[place] if shared[f] < 0 else float(ways[2 * place + 1])
         found *= max(number - less[f], 0.0)
     return found
 

@@ -8,15 +8,15 @@ import math
 from numba import njit
 
 from engines.reaction_diffusion.kernels.direct import run_one
-from engines.reaction_diffusion.kernels.events import SLACK, draw, moved_by, run_events
+from engines.reaction_diffusion.kernels.events import draw, moved, run_events
 from engines.reaction_diffusion.kernels.leaps import run_leaps
 from engines.reaction_diffusion.kernels.memory import behind, call, float64s, int32s, int64s
-from engines.reaction_diffusion.kernels.molecules import change_number, enter_all, enter_queued, tally
+from engines.reaction_diffusion.kernels.molecules import change_number, enter_all, enter_queued, kind_at, tally
 from engines.reaction_diffusion.kernels.poisson import poisson
 from engines.reaction_diffusion.kernels.records import (
     ADDED,
     AT,
-    CEILINGS,
+    BATCH,
     CHANNEL_COUNT,
     COEFFICIENTS,
     COUNTS,
@@ -24,6 +24,7 @@ from engines.reaction_diffusion.kernels.records import (
     DRAWS_STREAM,
     EXPONENTIALS,
     FAULT,
+    FIRST_OUTPUT,
     FIRST_ROW,
     FLOW_COLUMNS,
     FLOW_LEDGERS,
@@ -35,6 +36,7 @@ from engines.reaction_diffusion.kernels.records import (
     HELD,
     INPUT_COUNT,
     IS_CONSTANT,
+    KEPT,
     LAST_INPUTS,
     LEDGER,
     LEDGER_COUNT,
@@ -53,10 +55,11 @@ from engines.reaction_diffusion.kernels.records import (
     QUEUED,
     ROW_AT,
     ROW_COUNT,
-    ROW_OUTPUTS,
+    ROW_VOXEL,
     ROWS,
     SHARED,
     SHARED_COUNT,
+    SHARED_LIST,
     SLOPES,
     SOUND,
     SOURCE_COLUMNS,
@@ -76,7 +79,7 @@ from engines.reaction_diffusion.kernels.records import (
     VOXELS,
     WAYS_OUT,
 )
-from engines.reaction_diffusion.kernels.rows import fill_coefficients, gather, patch_of, rebound, record_of
+from engines.reaction_diffusion.kernels.rows import SLACK, fill_coefficients, gather, patch_of, rebound, record_of
 from engines.reaction_diffusion.kernels.watching import is_due, watch
 
 MOST_PARTS = 10_000
@@ -126,9 +129,10 @@ def _renew(fixed, work, state, way, started, has_changed):
 @_kernel
 def _never_hold(fixed, work, patch):
     """Ceilings that every number is above."""
-    ceilings = int32s(work[CEILINGS])
-    for k in range(patch[FIRST_ROW] * fixed[SHARED], (patch[FIRST_ROW] + patch[ROW_COUNT]) * fixed[SHARED]):
-        ceilings[k] = -1
+    ways, shared = int32s(work[WAYS_OUT]), int64s(patch[SHARED_LIST])
+    for row in range(patch[FIRST_ROW], patch[FIRST_ROW] + patch[ROW_COUNT]):
+        for j in range(patch[SHARED_COUNT]):
+            ways[2 * (shared[j] * fixed[VOXELS] + record_of(fixed, row)[ROW_VOXEL]) + 1] = -1
 
 
 @_kernel
@@ -156,9 +160,8 @@ def _hold(fixed, work, state, way):
         state[place] = number
         total += number * rates[k]
         sums[k] = total
-        row = int32s(fixed[WAYS_OUT])[2 * place + 1]
-        if way == MANY and row >= 0 and change != 0.0:
-            moved_by(fixed, work, state, row, place)
+        if way == MANY and change != 0.0:
+            moved(fixed, work, state, place)
     float64s(work[NUMBERS])[SOURCE_SUM] = total
 
 
@@ -182,7 +185,7 @@ def _row_of(fixed, place):
 def _add(fixed, work, state, way, place, amount, ledger):
     """Molecules come, or go as far as they are there, and are noted in a ledger."""
     is_shared = place < fixed[SHARED] * fixed[VOXELS]
-    is_held = is_shared and int32s(fixed[WAYS_OUT])[2 * place] == HELD
+    is_held = is_shared and kind_at(work, place) == HELD
     if amount < 0.0 and not is_held:
         amount = -min(-amount, state[place])
     if amount == 0.0:
@@ -194,9 +197,7 @@ def _add(fixed, work, state, way, place, amount, ledger):
         state[place] += amount
     elif is_shared:
         change_number(fixed, work, state, place, amount)
-        row = int32s(fixed[WAYS_OUT])[2 * place + 1]
-        if row >= 0:
-            moved_by(fixed, work, state, row, place)
+        moved(fixed, work, state, place)
     else:
         state[place] += amount
         row = _row_of(fixed, place)
@@ -283,7 +284,7 @@ def _observe(fixed, work, state):
             x, u, p, m, z = gather(fixed, work, state, record, patch)
             call(patch[OBSERVE], x, u, p, m, z)
             for k in range(patch[OUTPUT_COUNT]):
-                state[record[ROW_OUTPUTS] + k] = z[k]
+                state[patch[FIRST_OUTPUT] + (row - patch[FIRST_ROW]) * patch[OUTPUT_COUNT] + k] = z[k]
 
 
 # -- the steps -----------------------------------------------------------------------------------------------------------------
@@ -298,9 +299,11 @@ def _begin_step(fixed, work, state, way, dt, inputs, columns, additions):
     step, started = counts[STEP], counts[STARTED]
     has_changed = _take_inputs(work, inputs, step, columns)
     if started != RUNNING:
-        draw(work)
+        block = counts[AT] // BATCH * BATCH
+        draw(work, block)
+        draw(work, block + BATCH)
         if started == NEW:
-            numbers[LEFT] = float64s(work[EXPONENTIALS])[counts[AT]]
+            numbers[LEFT] = float64s(work[EXPONENTIALS])[counts[AT] & KEPT]
             if way == MANY:
                 enter_all(fixed, work, state)
         counts[STARTED] = RUNNING

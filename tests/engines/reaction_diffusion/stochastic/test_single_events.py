@@ -90,6 +90,17 @@ def test_pairs_follow_the_master_equation(made):
 
 
 @BOTH
+def test_pairs_that_fall_apart_from_none_follow_it_too(made):
+    """As above, from ten pairs and no single molecule."""
+    system = made([model("dimerisation", k_on=0.05, k_off=1.0)], dt=0.25)
+    pairs = np.arange(11.0)
+    on, off = 0.05 * (20 - 2 * pairs) * (19 - 2 * pairs), pairs
+    generator = np.diag(on[:-1], -1) + np.diag(off[1:], 1)
+    chances = expm(0.5 * (generator - np.diag(generator.sum(axis=0))))[:, 10]
+    assert_distribution(ran(system, 2, places_of(system, "m_AA"), m_AA=10)[:, -1], chances)
+
+
+@BOTH
 def test_times_between_events_are_exponential(made):
     """Kolmogorov and Smirnov's distance of the time of the first event, at steps of a fiftieth of its mean."""
     system = made([model("immigration_death", immigration=1.0, death=0.0)], dt=0.02)

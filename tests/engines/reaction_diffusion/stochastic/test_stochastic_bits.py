@@ -7,6 +7,7 @@ import pytest
 from single_molecules import NO_FLOWS, NOTHING, advance, ledger, line, model, placed, places_of, solver, state_of, system_of
 
 from cosim.sdk import CosimError
+from engines.reaction_diffusion.stochastic import Stochastic
 from engines.reaction_diffusion.system import Additions, Flows
 
 STEPS = 24
@@ -119,6 +120,28 @@ def test_a_loaded_state_goes_on_as_the_saved_one(kind, method, at, tmp_path):
     made.load(saved)
     assert np.array_equal(first, case.play(made, kept.copy(), (at, STEPS)))
     assert np.array_equal(made.events, other.events)
+
+
+@pytest.mark.parametrize("method", ["exact", "tau_leaping"])
+def test_the_room_of_lists_does_not_matter(method, tmp_path, monkeypatch):
+    """With room for a few molecules, which grows again and again in the middle of steps, as with room for all."""
+    text = """
+title: growth
+species: {A: {unit: "1"}, B: {unit: "1"}}
+reactions: {grow: "A -> 2 A + B, 3e3 1/s", meet: "A + B -> A, 10 1/s"}
+"""
+    axis, volumes, faces, _ = line(6, 1e-7, 2e-11)
+    faces[4] *= 30.0
+    system = system_of([placed(text, tmp_path)], ["A", "B"], volumes, [axis], [faces, faces], dt=4e-4)
+    found = []
+    for room in (1, 100_000):
+        monkeypatch.setattr(Stochastic, "_needed", lambda self, state, room=room: np.full(len(self._list_starts) - 1, room))
+        made = solver(system, [[k] for k in range(12)], method, replicas=3)
+        if room == 1:
+            made._make_room(np.full(len(made._list_starts) - 1, 40))
+        found.append(advance(made, state_of(system, 3, A=5, B=0), 4, 12))
+    assert np.array_equal(found[0], found[1])
+    assert found[0][:, -1, :6].sum(axis=1).min() > 1000
 
 
 @CASES
