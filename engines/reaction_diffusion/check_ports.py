@@ -68,6 +68,10 @@ class Inputs(Checks):
                     "only what is in the volume is held", where=f"{where}.species", why=why, mend="such as a species in mM"
                 )
             if not isinstance(item, ConcentrationInput) and item.at is not None:
+                if item.region != "all" or item.each:
+                    yield CosimError(
+                        "an input is at places or in a region", where=f"{where}.at", mend="leave at out, or in and each"
+                    )
                 yield from self.inside(item.at, f"{where}.at")
                 continue
             unsound = faults_of(lambda item=item: self.voxels(item.region), f"{where}.in")  # type: ignore[misc]
@@ -116,7 +120,7 @@ class Records(Checks):
                 yield CosimError(f"{record.value} is of the whole space", where=where, mend="leave in, at and over out")
             return
         if shown.over == "fraction":
-            if shown.kind != "species" or (shown.unit != COUNTED and params.models[record.value.partition(".")[0]].count is None):
+            if shown.kind != "species" or shown.unit != COUNTED:
                 yield CosimError(f"{record.value} is no part of a count", where=f"{where}.over", mend="over: mean, or sum")
             elif molecules_of(params.models[record.value.partition(".")[0]]) == 0:
                 yield CosimError("there are no molecules of which to tell a part", where=f"{where}.over", mend="give a count")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosim.sdk import CosimError, Payload, Port, Samples, Setup, Spikes, Window
-from engines.reaction_diffusion.build import build
+from engines.reaction_diffusion.build import Built, build
 from engines.reaction_diffusion.check import check, refuse_broken_rows
 from engines.reaction_diffusion.chemistry.description import model_file, read_reactions, shipped
 from engines.reaction_diffusion.incoming import input_ports, sites_of
@@ -18,7 +18,7 @@ from engines.reaction_diffusion.needed import needed_by_window, refuse_too_large
 from engines.reaction_diffusion.params import ReactionsAndDiffusion
 from engines.reaction_diffusion.recorded import record_ports
 from engines.reaction_diffusion.release import Releaser, together
-from engines.reaction_diffusion.system import Additions, Floats, Integers, System
+from engines.reaction_diffusion.system import Additions, Floats, Integers
 
 _NO_SPIKES = np.empty(0, np.int64)
 MOST_RATIO = 4.0
@@ -75,7 +75,7 @@ class ReactionDiffusion:
         active = int((mesh.volumes > 0).sum())
         channels = sum(len(patch.chemistry.channels) for patch in built.layout.patches)
         if params.solver == "deterministic" and params.diffusion_scheme == "second_order" and params.release:
-            _warn_of_undershoot(built.system, setup)
+            _warn_of_undershoot(params, built, setup)
         setup.log.info("%d voxels, %d species, %d reactions", active, len(params.species), channels)
 
     def advance(self, window: Window, inputs: Mapping[str, Payload]) -> Mapping[str, Payload]:
@@ -177,16 +177,18 @@ class ReactionDiffusion:
             releaser.load(_under(f"release.{name}", state))
 
 
-def _warn_of_undershoot(system: System, setup: Setup) -> None:
+def _warn_of_undershoot(params: ReactionsAndDiffusion, built: Built, setup: Setup) -> None:
     """Say where what is released in a voxel spreads over so many in a step that concentrations about it fall below 0."""
-    volumes = np.where(system.volumes > 0, system.volumes, 1.0)
-    for species, faces in zip(system.shared, system.faces, strict=True):
-        ratio = system.dt * float((faces / volumes).max(initial=0.0))  # D dt / spacing²
+    system, layout = built.system, built.layout
+    for name, item in params.release.items():
+        species = layout.shared.index(item.species)
+        voxels = sites_of(name, params, layout).places - species * layout.voxels
+        ratio = system.dt * float((system.faces[species][:, voxels] / system.volumes[voxels]).max(initial=0.0))  # D dt / spacing²
         if ratio > MOST_RATIO:
             setup.log.warning(
-                "D dt / spacing² of %s is %.3g: just after a release concentrations about it may be below 0; "
+                "D dt / spacing² where %s puts %s is %.3g: just after a release concentrations about it may be below 0; "
                 "dt of %.2g us, or diffusion_scheme: backward_euler, would not let them",
-                *(species, ratio, system.dt * 1e6 * MOST_RATIO / ratio),
+                *(name, item.species, ratio, system.dt * 1e6 * MOST_RATIO / ratio),
             )
 
 

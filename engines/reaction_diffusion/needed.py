@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cosim.sdk import CosimError
 from engines.equations.dimensions import si_factor
 from engines.equations.quantities import number
-from engines.reaction_diffusion.chemistry.measures import AVOGADRO
+from engines.reaction_diffusion.chemistry.measures import measure_of, measures_of
 from engines.reaction_diffusion.geometry.mesh import Mesh
 from engines.reaction_diffusion.geometry.regions import voxels_of
 from engines.reaction_diffusion.incoming import is_points
@@ -91,10 +91,12 @@ def _parts(params: ReactionsAndDiffusion, mesh: Mesh) -> Iterator[Part]:
 
 
 def _molecules(params: ReactionsAndDiffusion, mesh: Mesh) -> float:
-    """At the start, or with one release."""
-    total, liquid = sum(molecules_of(item) for item in params.models.values()), float(mesh.volumes.sum()) * 1e-18
+    """At the start, and of one release of each kind."""
+    measures = measures_of(mesh.volumes * 1e-18, mesh.areas * 1e-12)
+    total = sum(molecules_of(item) for item in params.models.values())
     for item in params.species.values():
-        given = item.initial.values() if isinstance(item.initial, dict) else [item.initial]
-        most = max((number(value, item.unit) for value in given), default=0.0)
-        total += most * si_factor(item.unit) * AVOGADRO * liquid
+        per_density = measures[measure_of(item.unit)]
+        for region, value in item.initial.items() if isinstance(item.initial, dict) else [("all", item.initial)]:
+            there = per_density[voxels_of(region, mesh, params.regions)].sum()
+            total += number(value, item.unit) * si_factor(item.unit) * float(there)
     return total + sum(release.molecules for release in params.release.values())

@@ -158,7 +158,7 @@ class Record(Params):
         Literal["each", "mean", "sum", "fraction"] | None,
         Field(
             description="a channel for each voxel; the mean by volume; the sum; the sum over the placed model's count. "
-            "Else: concentrations each, numbers and outputs the sum, states the mean"
+            "Else: at places and of concentrations each, of numbers and outputs the sum, of states the mean"
         ),
     ] = None
     of: Annotated[Literal["value", "mean"], Field(description="at the end of a row, or the mean over it")] = "value"

@@ -74,16 +74,18 @@ def _of_model(record: Record, placed: str, name: str, params: ReactionsAndDiffus
             raise CosimError(
                 f"{record.value} has no rate here", why="outputs are worked out at ends of rows", mend="rate of a species"
             )
-        return Shown("output", record.value, output.quantity, output.unit, record.over or "sum")
+        return Shown("output", record.value, output.quantity, output.unit, record.over or ("each" if record.at else "sum"))
     if name in described.states:
-        return Shown("state", record.value, "", described.states[name].unit, record.over or "mean")
+        return Shown("state", record.value, "", described.states[name].unit, record.over or ("each" if record.at else "mean"))
     if item.names.get(name, name) in params.species and name in described.species:
         ours = item.names.get(name, name)
         raise CosimError(f"{name} of {placed} is the species {ours}", mend=f"value: {ours}; what is in complexes: bound.{ours}")
     if name in described.species:
         unit = described.species[name].unit
         quantity = "" if unit == COUNTED else "concentration"
-        shown = Shown("species", record.value, quantity, unit, record.over or ("sum" if unit == COUNTED else "each"))
+        shown = Shown(
+            "species", record.value, quantity, unit, record.over or ("sum" if unit == COUNTED and not record.at else "each")
+        )
         return replace(shown, quantity="fraction") if shown.over == "fraction" else shown
     known = [*described.species, *described.states, *described.outputs]
     raise CosimError(f"{placed} has no {name!r}", mend=did_you_mean(name, known))

@@ -20,8 +20,8 @@ def initial_states(
 ) -> Floats:
     """(replicas, size) at time 0.
 
-    Whole molecules are thrown into the voxels one by one, each replica by itself, with chances that go as what is expected there;
-    how many there are in all is what is expected, rounded.
+    Whole molecules are thrown into the voxels one by one, each replica by itself, with chances that go as what is expected there.
+    How many there are in all is what is expected, or one more with the chance of the fraction; of what is counted the same in all.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def initial_states(
         for region, value in given.items():
             concentration[voxels_of(region, layout.mesh, params.regions)] = number(value, item.unit) * si_factor(item.unit)
         expected = concentration[voxels] / per_molecule[name][voxels]
-        _put(states, layout.field(name)[voxels], expected, round(float(expected.sum())), is_whole, seed, name)
+        _put(states, layout.field(name)[voxels], expected, None, is_whole, seed, name)
     for placed, model in params.models.items():
         totals = _totals(model) if is_whole else {}
         for name in [*model.description.species, *model.description.states]:
@@ -49,7 +49,7 @@ def initial_states(
                 states[:, places] = _initial(model, name) * si_factor(model.description.states[name].unit)
                 continue
             expected = _expected(model, name, voxels, layout, per_molecule[full])
-            _put(states, places, expected, totals.get(name, round(float(expected.sum()))), is_whole, seed, full)
+            _put(states, places, expected, totals.get(name), is_whole, seed, full)
     return states
 
 
@@ -90,14 +90,15 @@ def _expected(model: Placed, name: str, voxels: Integers, layout: Layout, per_mo
     return value * si_factor(unit) / per_molecule[voxels]
 
 
-def _put(states: Floats, places: Integers, expected: Floats, total: int, is_whole: bool, seed: int, name: str) -> None:
+def _put(states: Floats, places: Integers, expected: Floats, total: int | None, is_whole: bool, seed: int, name: str) -> None:
+    """Molecules of a species; ``total`` of them where that is known."""
     if not is_whole:
         states[:, places] = expected
-    elif len(places) == 1:
-        states[:, places] = total
-    elif total:
-        from engines.equations.randoms import key_of
+        return
+    from engines.equations.randoms import key_of
 
-        for replica, state in enumerate(states):
-            rng = np.random.Generator(np.random.Philox(int(key_of(seed, "start", name, str(replica)))))
-            state[places] = rng.multinomial(total, expected / expected.sum())
+    mean = float(expected.sum())
+    for replica, state in enumerate(states if mean > 0 else ()):
+        rng = np.random.Generator(np.random.Philox(int(key_of(seed, "start", name, str(replica)))))
+        here = int(np.floor(mean + rng.random())) if total is None else total
+        state[places] = here if len(places) == 1 else rng.multinomial(here, expected / mean)

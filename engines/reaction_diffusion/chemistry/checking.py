@@ -219,7 +219,7 @@ class Reactions:
         place = place_of(self._measures[one] for one in species)
         if rate.dimension is None:
             return place[0]
-        allowed = range(place[-1] + 1)
+        allowed = range(1 if place[0] else 0, place[-1] + 1)  # a rate in 1/s of densities would hang on the size of voxels
         found = next((measure for measure in allowed if of_rate(measure) == rate.dimension), None)
         if found is None:
             units = [f"{UNITS[measure]}/s" for measure in reversed(allowed)]

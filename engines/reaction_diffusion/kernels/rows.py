@@ -161,7 +161,10 @@ def laws_of(fixed, work, state, row, record, patch):
         if not abs(v[k]) < 1e300:
             fail(work, NOT_FINITE, row, k)
             v[k] = 0.0
-        elif not (v[k] > 0.0 and product(fixed, state, record, first + k) > 0.0):
+        elif not product(fixed, state, record, first + k) > 0.0:
+            v[k] = 0.0
+        elif v[k] < 0.0:
+            fail(work, NEGATIVE, row, k)
             v[k] = 0.0
     return v
 
